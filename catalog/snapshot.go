@@ -1,0 +1,165 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Contents is what a Snapshot is made from.
+type Contents struct {
+	Source     string // name the operator gave the source
+	Serial     uint64 // rises with every publish
+	Expires    time.Time
+	Synced     time.Time // when it was last confirmed to be the newest
+	Listings   []Listing
+	Releases   []Release // any order
+	Stats      []Stats
+	Publishers []Publisher
+	Advisories []Advisory
+}
+
+// Snapshot is a catalog that was verified. It is immutable and safe for concurrent
+// use; what it returns is shared and must not be changed.
+type Snapshot struct {
+	c          Contents
+	ids        []PluginID
+	listings   map[PluginID]Listing
+	releases   map[PluginID][]Release // newest first
+	stats      map[PluginID]Stats
+	publishers map[string]Publisher
+}
+
+// NewSnapshot indexes contents. Whoever calls it says that they were verified:
+// catalog/mirror after a sync, and tests. It fails when a release or a listing
+// appears twice or names are malformed, never silently keeping one of two.
+func NewSnapshot(c Contents) (*Snapshot, error) {
+	s := &Snapshot{
+		c:          c,
+		listings:   make(map[PluginID]Listing, len(c.Listings)),
+		releases:   make(map[PluginID][]Release, len(c.Listings)),
+		stats:      make(map[PluginID]Stats, len(c.Stats)),
+		publishers: make(map[string]Publisher, len(c.Publishers)),
+	}
+	for _, l := range c.Listings {
+		if _, err := ParsePluginID(string(l.ID)); err != nil {
+			return nil, err
+		}
+		if _, double := s.listings[l.ID]; double {
+			return nil, fmt.Errorf("catalog %s lists %s twice", c.Source, l.ID)
+		}
+		s.listings[l.ID] = l
+	}
+	for _, r := range c.Releases {
+		if _, err := ParseVersion(r.Version); err != nil {
+			return nil, fmt.Errorf("release of %s: %w", r.Plugin, err)
+		}
+		if !r.Digest.Valid() {
+			return nil, fmt.Errorf("release %s has no valid digest", r.Ref)
+		}
+		if _, ok := s.listings[r.Plugin]; !ok {
+			return nil, fmt.Errorf("catalog %s has release %s without a listing", c.Source, r.Ref)
+		}
+		r.Source = c.Source
+		s.releases[r.Plugin] = append(s.releases[r.Plugin], r)
+	}
+	for id, rs := range s.releases {
+		slices.SortFunc(rs, func(a, b Release) int { return CompareVersions(b.Version, a.Version) })
+		for i := 1; i < len(rs); i++ {
+			if rs[i].Version == rs[i-1].Version {
+				return nil, fmt.Errorf("catalog %s lists %s@%s twice", c.Source, id, rs[i].Version)
+			}
+		}
+	}
+	for _, st := range c.Stats {
+		s.stats[st.ID] = st
+	}
+	for _, p := range c.Publishers {
+		if _, double := s.publishers[p.Namespace]; double {
+			return nil, fmt.Errorf("catalog %s lists publisher %s twice", c.Source, p.Namespace)
+		}
+		s.publishers[p.Namespace] = p
+	}
+	s.ids = slices.SortedFunc(maps.Keys(s.listings), cmp.Compare)
+	return s, nil
+}
+
+// Source returns the name of the source.
+func (s *Snapshot) Source() string { return s.c.Source }
+
+// Serial returns the number of the catalog; a higher one is newer.
+func (s *Snapshot) Serial() uint64 { return s.c.Serial }
+
+// Expires returns when the catalog's freshest signature runs out.
+func (s *Snapshot) Expires() time.Time { return s.c.Expires }
+
+// Synced returns when the source last confirmed this snapshot as the newest.
+func (s *Snapshot) Synced() time.Time { return s.c.Synced }
+
+// At returns the same snapshot, confirmed as the newest at another time.
+func (s *Snapshot) At(synced, expires time.Time) *Snapshot {
+	t := *s
+	t.c.Synced, t.c.Expires = synced, expires
+	return &t
+}
+
+// Len returns the number of plugins.
+func (s *Snapshot) Len() int { return len(s.ids) }
+
+// Listings yields all listings in order of their ids.
+func (s *Snapshot) Listings() iter.Seq[Listing] {
+	return func(yield func(Listing) bool) {
+		for _, id := range s.ids {
+			if !yield(s.listings[id]) {
+				return
+			}
+		}
+	}
+}
+
+// Has reports whether the plugin is listed.
+func (s *Snapshot) Has(id PluginID) bool { _, ok := s.listings[id]; return ok }
+
+// Releases returns the releases of a plugin, newest first; none when it is not listed.
+func (s *Snapshot) Releases(id PluginID) []Release { return s.releases[id] }
+
+// Release returns one release, or [ErrNotFound] in a [*RefError].
+func (s *Snapshot) Release(r Ref) (Release, error) {
+	for _, rel := range s.releases[r.Plugin] {
+		if rel.Version == r.Version {
+			return rel, nil
+		}
+	}
+	return Release{}, &RefError{"look up", r, ErrNotFound}
+}
+
+// Stats returns a plugin's numbers; zero when there are none.
+func (s *Snapshot) Stats(id PluginID) Stats { return s.stats[id] }
+
+// Publisher returns the owner of a namespace.
+func (s *Snapshot) Publisher(namespace string) (Publisher, bool) {
+	p, ok := s.publishers[namespace]
+	return p, ok
+}
+
+// Advisories returns all advisories, rescinded ones too.
+func (s *Snapshot) Advisories() []Advisory { return s.c.Advisories }
+
+// Plugin returns everything about one plugin, or an error wrapping [ErrNotFound].
+func (s *Snapshot) Plugin(id PluginID) (Plugin, error) {
+	l, ok := s.listings[id]
+	if !ok {
+		return Plugin{}, fmt.Errorf("plugin %s: %w", id, ErrNotFound)
+	}
+	p := Plugin{Listing: l, Source: s.c.Source, Releases: s.releases[id], Stats: s.stats[id]}
+	p.Publisher = s.publishers[id.Publisher()]
+	for _, a := range s.c.Advisories {
+		if a.Plugin == id || a.Publisher == id.Publisher() || slices.ContainsFunc(p.Releases, a.Concerns) {
+			p.Advisories = append(p.Advisories, a)
+		}
+	}
+	return p, nil
+}

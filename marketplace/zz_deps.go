@@ -1,0 +1,37 @@
+//go:build deps
+
+package marketplace
+
+import (
+	_ "github.com/Masterminds/semver/v3"
+	_ "github.com/gofrs/flock"
+	_ "github.com/google/go-containerregistry/pkg/authn"
+	_ "github.com/google/go-containerregistry/pkg/name"
+	_ "github.com/google/go-containerregistry/pkg/registry"
+	_ "github.com/google/go-containerregistry/pkg/v1/mutate"
+	_ "github.com/google/go-containerregistry/pkg/v1/remote"
+	_ "github.com/google/go-containerregistry/pkg/v1/static"
+	_ "github.com/google/go-containerregistry/pkg/v1/empty"
+	_ "github.com/google/go-containerregistry/pkg/crane"
+	_ "github.com/hashicorp/go-retryablehttp"
+	_ "github.com/klauspost/compress/zstd"
+	_ "github.com/microcosm-cc/bluemonday"
+	_ "github.com/santhosh-tekuri/jsonschema/v6"
+	_ "github.com/sigstore/sigstore-go/pkg/bundle"
+	_ "github.com/sigstore/sigstore-go/pkg/root"
+	_ "github.com/sigstore/sigstore-go/pkg/sign"
+	_ "github.com/sigstore/sigstore-go/pkg/testing/ca"
+	_ "github.com/sigstore/sigstore-go/pkg/verify"
+	_ "github.com/sigstore/sigstore/pkg/signature"
+	_ "github.com/stretchr/testify/assert"
+	_ "github.com/stretchr/testify/require"
+	_ "github.com/tetratelabs/wazero"
+	_ "github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+	_ "github.com/theupdateframework/go-tuf/v2/metadata"
+	_ "github.com/theupdateframework/go-tuf/v2/metadata/trustedmetadata"
+	_ "github.com/yuin/goldmark"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/text/cases"
+	_ "golang.org/x/text/unicode/norm"
+	_ "pgregory.net/rapid"
+)
