@@ -21,16 +21,17 @@ type CatalogTrust interface {
 }
 
 // FetchMetadata reads one metadata or target file by its name ("3.root.json",
-// "timestamp.json", "2.snapshot.json", "5.targets.json", "index", ...), at most
-// limit bytes of it. A file that does not exist is an error that wraps
+// "timestamp.json", "2.snapshot.json", "5.targets.json"; a target under its digest,
+// "<64 hex digits>.index"), at most limit bytes of it. Names are valid OCI tags. A file that does not exist is an error that wraps
 // fs.ErrNotExist: that is how the end of the chain of roots is found.
 type FetchMetadata func(ctx context.Context, name string, limit int64) ([]byte, error)
 
 // CatalogState is everything about a catalog's trust that is kept between runs.
 // It is JSON, to be written to disk as a whole.
 type CatalogState struct {
-	Root      []byte            `json:"root"`      // the newest trusted root
-	Timestamp []byte            `json:"timestamp"` // newest trusted metadata of each role
+	Chain     [][]byte          `json:"chain,omitempty"` // roots between the pinned one and Root, oldest first
+	Root      []byte            `json:"root"`            // the newest trusted root
+	Timestamp []byte            `json:"timestamp"`       // newest trusted metadata of each role
 	Snapshot  []byte            `json:"snapshot"`
 	Targets   []byte            `json:"targets"`
 	Files     map[string][]byte `json:"files"`   // the targets "index", "publishers" and "advisories"

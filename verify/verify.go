@@ -35,9 +35,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Subject is what a proof must be about, and who may have given it. It comes from
 // a verified catalog, never from the artifact itself.
 type Subject struct {
-	Name    string     // for people: "acme/backup@1.4.2"
-	Digest  Digest     // of the OCI manifest
-	Signers []Identity // who may sign; empty means nobody may
+	Name    string     `json:"name"`    // for people: "acme/backup@1.4.2"
+	Digest  Digest     `json:"digest"`  // of the OCI manifest
+	Signers []Identity `json:"signers"` // who may sign; empty means nobody may
 }
 
 // Identity is somebody who can sign: either a public key, or a keyless identity
@@ -116,6 +116,10 @@ type Time = time.Time
 type Report struct {
 	Subject Subject `json:"subject"`
 	Checks  []Check `json:"checks"`
+	// Considered lists each piece of evidence looked at, and why it did or did not
+	// convince: one bad bundle does not spoil a good one. It is for people to read,
+	// and Err does not look at it.
+	Considered []Check `json:"considered,omitempty"`
 }
 
 // Err is nil when there is at least one check, none failed or had an error, and
