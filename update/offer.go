@@ -9,7 +9,8 @@ import (
 )
 
 // Offer is a newer release of an installed plugin, what it changes, and what the
-// policy says about it. An offer never goes down.
+// policy says about it. An offer never goes down. [Find] makes them; what they hold
+// is shared with the catalog and must not be changed.
 type Offer struct {
 	Plugin   catalog.PluginID  `json:"plugin"`
 	Name     string            `json:"name"`
@@ -32,13 +33,14 @@ type Note struct {
 type RiskDiff struct {
 	Permissions  sandbox.Diff       `json:"permissions"`
 	Wider        bool               `json:"wider"`                  // asks for more than what was granted
-	Dependencies []catalog.PluginID `json:"dependencies,omitempty"` // new ones
+	Dependencies []catalog.PluginID `json:"dependencies,omitempty"` // needed now, not before, and not installed
 	Native       bool               `json:"native,omitempty"`       // native code where there was none
 	Major        bool               `json:"major,omitempty"`        // another major version
 	Breaking     bool               `json:"breaking,omitempty"`     // declared to break with the installed version
 	Signer       bool               `json:"signer,omitempty"`       // the locked signer may not sign for it any more
 	Data         bool               `json:"data,omitempty"`         // another data schema
 	Security     []string           `json:"security,omitempty"`     // ids of the advisories it answers
+	Warned       []string           `json:"warned,omitempty"`       // ids of advisories that warn of the new release
 	SizeFactor   float64            `json:"sizeFactor,omitempty"`   // new size by old size, when both are known
 	Age          time.Duration      `json:"age"`                    // since it was published
 }
@@ -57,6 +59,6 @@ const (
 // Decision is a verdict with its reasons, as sentences for people.
 type Decision struct {
 	Verdict Verdict   `json:"verdict"`
-	Until   time.Time `json:"until,omitzero"` // of Wait, when it is known
+	Until   time.Time `json:"until,omitzero"` // of Wait, when it is known; of Auto, when its window is still to come
 	Why     []string  `json:"why"`
 }
