@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -94,3 +95,7 @@ func device(base string) bool {
 	}
 	return found && strings.Contains("0123456789\u00b9\u00b2\u00b3", number) && utf8.RuneCountInString(number) == 1
 }
+
+// PathKey returns what is equal for two paths that are one file on some system:
+// file systems that fold case or normalise Unicode.
+func PathKey(name string) string { return cases.Fold().String(norm.NFKC.String(name)) }
