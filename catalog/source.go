@@ -52,4 +52,8 @@ type Envelope struct {
 	// Blob opens a blob of the catalog's repository: the catalog manifest and its
 	// segments. The reader checks digest and size while it streams.
 	Blob func(ctx context.Context, d verify.Digest, size int64) (io.ReadCloser, error)
+	// Accept, when not nil, tells the Source that this envelope was verified and is
+	// the snapshot with this serial. Only what was accepted may be answered with
+	// ErrNotModified later: an envelope that did not verify never counts as known.
+	Accept func(serial uint64)
 }
