@@ -26,13 +26,14 @@ func Families() []Family { return []Family{FamilyListing, FamilyReleases, Family
 
 // Bounds of a catalog.
 const (
-	MaxCatalogManifest = 4 << 20   // bytes
-	MaxSegments        = 4096      // in a catalog manifest
-	MaxSegment         = 64 << 20  // bytes, compressed; 200,000 plugins in one segment
-	MaxSegmentPlain    = 1 << 30   // bytes
-	MaxSegmentRatio    = 200       // plain to compressed bytes, beyond SegmentRatioFree
-	SegmentRatioFree   = 1 << 20   // plain bytes that may come from however little
-	MaxSegmentLevel    = 16        // 16^16 publishes
+	MaxCatalogManifest = 4 << 20  // bytes
+	MaxSegments        = 4096     // in a catalog manifest
+	MaxSegment         = 64 << 20 // bytes, compressed; 200,000 plugins in one segment
+	MaxSegmentPlain    = 1 << 30  // bytes
+	MaxSegmentRatio    = 200      // plain to compressed bytes, beyond SegmentRatioFree
+	SegmentRatioFree   = 1 << 20  // plain bytes that may come from however little
+	MaxSegmentLevel    = 16       // 16^16 publishes
+	MaxSegmentFrom     = SegmentFanout * MaxSegmentLevel
 	MaxRecord          = 16 << 20  // bytes of one record; some 5,000 versions of a plugin
 	MaxRecords         = 2_000_000 // in a segment
 	SegmentFanout      = 16        // so many segments of a level merge into one of the next
@@ -109,16 +110,11 @@ func (m *CatalogManifest) check() error {
 		return fmt.Errorf("%d segments are more than %d", len(m.Segments), MaxSegments)
 	}
 	rank := map[Family]int{FamilyListing: 1, FamilyReleases: 2, FamilyStats: 3}
-	seen := make(map[verify.Digest]bool)
 	for i, s := range m.Segments {
 		at := func(err error) error { return fmt.Errorf("segments[%d]: %w", i, err) }
 		if err := s.Check(); err != nil {
 			return at(err)
 		}
-		if seen[s.DiffID] {
-			return at(fmt.Errorf("%s stands twice", s.DiffID))
-		}
-		seen[s.DiffID] = true
 		if i == 0 {
 			continue
 		}
@@ -139,8 +135,8 @@ func (s *Segment) Check() error {
 		return fmt.Errorf("level %d is not between 0 and %d", s.Level, MaxSegmentLevel)
 	case s.Records < 0 || s.Records > MaxRecords:
 		return fmt.Errorf("%d records are not between 0 and %d", s.Records, MaxRecords)
-	case len(s.From) > SegmentFanout*2:
-		return fmt.Errorf("is merged from %d segments, more than %d", len(s.From), SegmentFanout*2)
+	case len(s.From) > MaxSegmentFrom:
+		return fmt.Errorf("is merged from %d segments, more than %d", len(s.From), MaxSegmentFrom)
 	}
 	for _, b := range append([]Blob{s.Blob}, s.From...) {
 		if err := b.check(); err != nil {
