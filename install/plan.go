@@ -32,6 +32,7 @@ const (
 	ActDowngrade Action = "downgrade"
 	ActReplace   Action = "replace" // same version, other content or source; only by rollback
 	ActRemove    Action = "remove"
+	ActKeep      Action = "keep" // stays as it is, from now on because a person asked for it
 )
 
 // Step is one change of a Plan.
