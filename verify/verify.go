@@ -60,8 +60,8 @@ func (i Identity) ID() string {
 
 // Evidence is what a source offers as proof for one release. All of it is unverified.
 type Evidence struct {
-	Manifest []byte   // the OCI manifest as the registry served it
-	Bundles  [][]byte // sigstore bundles, JSON, in any order; some may be bad or about something else
+	Manifest []byte   `json:"manifest"` // the OCI manifest as the registry served it
+	Bundles  [][]byte `json:"bundles"`  // sigstore bundles, JSON, in any order; some may be bad or about something else
 }
 
 // Bounds of evidence; what is over is an error, not truncated.

@@ -141,14 +141,14 @@ func (v *Verifier) candidate(q question, raw []byte, s verify.Subject, who []sig
 	if err != nil {
 		return nil, nil, signer{}, fmt.Errorf("no %s: the bundle holds no in-toto statement: %w", q.name, err)
 	}
+	if got := statement.GetPredicateType(); got != q.predicateType {
+		return nil, nil, signer{}, fmt.Errorf("no %s: it states %.120q, not %q", q.name, got, q.predicateType)
+	}
 	switch kind := statement.GetType(); {
 	case kind == statementV1:
 	case kind == statementV01 && !q.isSignature():
 	default:
 		return nil, nil, signer{}, fmt.Errorf("no %s: statement type %.80q is not supported", q.name, kind)
-	}
-	if got := statement.GetPredicateType(); got != q.predicateType {
-		return nil, nil, signer{}, fmt.Errorf("no %s: it states %.120q, not %q", q.name, got, q.predicateType)
 	}
 	if n := len(statement.GetSubject()); n != 1 {
 		return nil, nil, signer{}, fmt.Errorf("no %s: it is about %d subjects, not exactly one", q.name, n)

@@ -113,6 +113,11 @@ func (s *KeySigner) sign(ctx context.Context, d verify.Digest, predicateType str
 	if err != nil {
 		return nil, fmt.Errorf("sign: encode statement: %w", err)
 	}
+	return s.envelope(payload)
+}
+
+// envelope signs a statement and wraps it in a bundle.
+func (s *KeySigner) envelope(payload []byte) ([]byte, error) {
 	sig, err := s.signMessage(preAuthEncoding(payloadType, payload))
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)

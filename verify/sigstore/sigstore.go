@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -109,6 +110,8 @@ func signers(ids []verify.Identity) ([]signer, error) {
 				return nil, fmt.Errorf("signer %d: %w", n+1, err)
 			}
 			out = append(out, signer{identity: canonical, hint: hint, key: key})
+		case strings.Contains(id.Issuer, "#"): // an issuer has no fragment, and Identity.ID stays unambiguous
+			return nil, fmt.Errorf("signer %d: issuer %.80q has a fragment", n+1, id.Issuer)
 		case id.Key == "" && id.Issuer != "" && id.Subject != "":
 			out = append(out, signer{identity: id})
 		default:
