@@ -102,19 +102,27 @@ func (f *HostFunc) under(s sandbox.Set) bool {
 	return false
 }
 
+// linked is a host function that a module imports.
+type linked struct {
+	HostFunc
+	granted bool // Permission is; grants do not change while an instance lives
+}
+
 // check is the permission check of one call.
-func (f *HostFunc) check(in []byte, grants sandbox.Set) error {
-	p := f.Permission
-	if f.Needs != nil {
-		var err error
-		if p, err = f.Needs(in); err != nil {
-			return fmt.Errorf("%w: %w", sandbox.ErrDenied, err)
+func (f *linked) check(in []byte, grants sandbox.Set) error {
+	if f.Needs == nil {
+		if f.granted {
+			return nil
 		}
-		if p.Kind() != f.Kind {
-			return fmt.Errorf("%w: %s is not of kind %s", sandbox.ErrDenied, p, f.Kind)
-		}
+		return fmt.Errorf("%w: %s", sandbox.ErrDenied, f.Permission)
 	}
-	if !grants.Covers(p) {
+	p, err := f.Needs(in)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", sandbox.ErrDenied, err)
+	case p.Kind() != f.Kind:
+		return fmt.Errorf("%w: %s is not of kind %s", sandbox.ErrDenied, p, f.Kind)
+	case !grants.Covers(p):
 		return fmt.Errorf("%w: %s", sandbox.ErrDenied, p)
 	}
 	return nil
@@ -122,7 +130,7 @@ func (f *HostFunc) check(in []byte, grants sandbox.Set) error {
 
 // link picks the host functions that the module imports, and refuses a module that
 // imports one it may not have.
-func link(imports *Imports, m Module) ([]HostFunc, error) {
+func link(imports *Imports, m Module) ([]linked, error) {
 	byName := make(map[string]HostFunc, len(m.Host))
 	for _, f := range m.Host {
 		if err := f.validate(); err != nil {
@@ -133,14 +141,14 @@ func link(imports *Imports, m Module) ([]HostFunc, error) {
 		}
 		byName[f.Name] = f
 	}
-	var linked []HostFunc
+	var funcs []linked
 	for _, name := range imports.Host {
 		f, ok := byName[name]
 		switch {
 		case !ok:
 			return nil, fmt.Errorf("%w: it imports %s.%s, which this panel does not have", sandbox.ErrDenied, Namespace, name)
 		case f.under(m.Grants) || f.under(m.Optional):
-			linked = append(linked, f)
+			funcs = append(funcs, linked{f, f.Needs == nil && m.Grants.Covers(f.Permission)})
 		default:
 			want := string(f.Permission)
 			if f.Needs != nil {
@@ -149,11 +157,11 @@ func link(imports *Imports, m Module) ([]HostFunc, error) {
 			return nil, fmt.Errorf("%w: it imports %s.%s, which needs %s", sandbox.ErrDenied, Namespace, name, want)
 		}
 	}
-	return linked, nil
+	return funcs, nil
 }
 
 // linkHost makes the module "souk" of this instance.
-func (in *Instance) linkHost(ctx context.Context, funcs []HostFunc) error {
+func (in *Instance) linkHost(ctx context.Context, funcs []linked) error {
 	const i32, i64 = api.ValueTypeI32, api.ValueTypeI64
 	pair := []api.ValueType{i32, i32}
 	b := in.rt.NewHostModuleBuilder(Namespace)
@@ -169,10 +177,13 @@ func (in *Instance) linkHost(ctx context.Context, funcs []HostFunc) error {
 // serve makes the import of one host function: pointer and length in, status and
 // length of the pending result out. A panic with an error is how a host function
 // stops a guest in wazero: the call that runs returns it.
-func (in *Instance) serve(f HostFunc) api.GoModuleFunc {
+func (in *Instance) serve(f linked) api.GoModuleFunc {
 	return func(ctx context.Context, mod api.Module, stack []uint64) {
 		req := in.bytes(mod, stack)
 		res, err := in.answer(ctx, &f, slices.Clone(req))
+		if ctx.Err() != nil { // the guest gets no more time, not even to take the error
+			panic(context.Cause(ctx))
+		}
 		st := statusOK
 		if err == nil && len(res) > in.owner.opts.Message {
 			err = fmt.Errorf("result of %s: %w: %d bytes", f.Name, ErrTooLarge, len(res))
@@ -190,7 +201,7 @@ func (in *Instance) serve(f HostFunc) api.GoModuleFunc {
 	}
 }
 
-func (in *Instance) answer(ctx context.Context, f *HostFunc, req []byte) ([]byte, error) {
+func (in *Instance) answer(ctx context.Context, f *linked, req []byte) ([]byte, error) {
 	if err := f.check(req, in.grants); err != nil {
 		return nil, err
 	}
@@ -204,10 +215,8 @@ func (in *Instance) bytes(mod api.Module, stack []uint64) []byte {
 	if int64(n) > int64(in.owner.opts.Message) {
 		panic(fmt.Errorf("plugin sends %d bytes at once: %w", n, ErrTooLarge))
 	}
-	if mem := mod.Memory(); mem != nil {
-		if b, ok := mem.Read(ptr, n); ok {
-			return b
-		}
+	if b, ok := mod.Memory().Read(ptr, n); ok {
+		return b
 	}
 	panic(fmt.Errorf("plugin points out of its memory: %d bytes at %#x", n, ptr))
 }
@@ -216,7 +225,7 @@ func (in *Instance) read(_ context.Context, mod api.Module, stack []uint64) {
 	ptr, room := api.DecodeU32(stack[0]), api.DecodeU32(stack[1])
 	b := in.pending[:min(uint64(room), uint64(len(in.pending)))]
 	in.pending = nil
-	if mem := mod.Memory(); len(b) > 0 && (mem == nil || !mem.Write(ptr, b)) {
+	if len(b) > 0 && !mod.Memory().Write(ptr, b) {
 		panic(fmt.Errorf("plugin points out of its memory: %d bytes at %#x", len(b), ptr))
 	}
 	stack[0] = uint64(len(b))

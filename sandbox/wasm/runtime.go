@@ -211,6 +211,9 @@ func (r *Runtime) start(ctx context.Context, m Module) (_ *Instance, err error) 
 	if in.code, err = in.rt.CompileModule(ctx, m.Code); err != nil {
 		return nil, fmt.Errorf("compile: %w", brief(err))
 	}
+	if in.code.ExportedMemories()["memory"] == nil { // the host functions rely on it
+		return nil, errors.New("the module exports no memory")
+	}
 	config := wazero.NewModuleConfig().
 		WithName("").
 		WithStartFunctions("_initialize").
@@ -230,9 +233,6 @@ func (r *Runtime) start(ctx context.Context, m Module) (_ *Instance, err error) 
 	})
 	if err != nil {
 		return nil, err
-	}
-	if in.mod.Memory() == nil {
-		return nil, fmt.Errorf("the module exports no memory")
 	}
 	abi, err := in.export("souk_abi", nil, []api.ValueType{api.ValueTypeI32})
 	if err != nil {
