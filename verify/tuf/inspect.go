@@ -13,13 +13,20 @@ import (
 	"github.com/souk-dev/souk/verify"
 )
 
-// The functions here look at the form of metadata before go-tuf does. It reads
-// maps of pointers and keys of any length, and takes their presence for granted;
-// and this package wants less than the specification allows.
+// The functions here look at the form of metadata before go-tuf acts on it. It
+// reads maps of pointers and keys of any length, and takes their presence for
+// granted; and this package wants less than the specification allows.
+
+func inspectForm(b []byte, limit int) error {
+	if len(b) > limit {
+		return fmt.Errorf("%w: it has more than %d bytes", verify.ErrDigest, limit)
+	}
+	return strict(b)
+}
 
 func inspectRoot(b []byte) error {
-	if len(b) > MaxRoot {
-		return fmt.Errorf("%w: it has more than %d bytes", verify.ErrDigest, MaxRoot)
+	if err := inspectForm(b, MaxRoot); err != nil {
+		return err
 	}
 	root, err := metadata.Root().FromBytes(b)
 	if err != nil {
@@ -62,8 +69,8 @@ func inspectRoot(b []byte) error {
 }
 
 func inspectTimestamp(b []byte) error {
-	if len(b) > MaxTimestamp {
-		return fmt.Errorf("%w: it has more than %d bytes", verify.ErrDigest, MaxTimestamp)
+	if err := inspectForm(b, MaxTimestamp); err != nil {
+		return err
 	}
 	stamp, err := metadata.Timestamp().FromBytes(b)
 	if err != nil {
@@ -73,8 +80,8 @@ func inspectTimestamp(b []byte) error {
 }
 
 func inspectSnapshot(b []byte) error {
-	if len(b) > MaxSnapshot {
-		return fmt.Errorf("%w: it has more than %d bytes", verify.ErrDigest, MaxSnapshot)
+	if err := inspectForm(b, MaxSnapshot); err != nil {
+		return err
 	}
 	snapshot, err := metadata.Snapshot().FromBytes(b)
 	if err != nil {
@@ -96,8 +103,8 @@ func inspectMeta(meta map[string]*metadata.MetaFiles, name string) error {
 }
 
 func inspectTargets(b []byte) error {
-	if len(b) > MaxTargets {
-		return fmt.Errorf("%w: it has more than %d bytes", verify.ErrDigest, MaxTargets)
+	if err := inspectForm(b, MaxTargets); err != nil {
+		return err
 	}
 	targets, err := metadata.Targets().FromBytes(b)
 	if err != nil {

@@ -96,7 +96,7 @@ func (t *Trust) climb(kept *verify.CatalogState) (*trustedmetadata.TrustedMetada
 			continue // the operator pinned a newer one since
 		}
 		if _, err := chain.UpdateRoot(b); err != nil {
-			return nil, nil, t.refuse("kept root", err)
+			return nil, nil, t.refuse("kept root", mixed(err))
 		}
 		roots = append(roots, b)
 	}
@@ -118,20 +118,20 @@ func (t *Trust) Load(_ context.Context, kept *verify.CatalogState) error {
 		return t.refuse("timestamp", err)
 	}
 	if _, err := chain.UpdateTimestamp(kept.Timestamp); err != nil {
-		return t.refuse("timestamp", err)
+		return t.refuse("timestamp", mixed(err))
 	}
 	if err := inspectSnapshot(kept.Snapshot); err != nil {
 		return t.refuse("snapshot", err)
 	}
 	if _, err := chain.UpdateSnapshot(kept.Snapshot, false); err != nil {
-		return t.refuse("snapshot", err)
+		return t.refuse("snapshot", mixed(err))
 	}
 	if err := inspectTargets(kept.Targets); err != nil {
 		return t.refuse("targets", err)
 	}
 	targets, err := chain.UpdateTargets(kept.Targets)
 	if err != nil {
-		return t.refuse("targets", err)
+		return t.refuse("targets", mixed(err))
 	}
 	for _, name := range TargetNames() {
 		if err := targets.Signed.Targets[name].VerifyLengthHashes(kept.Files[name]); err != nil {

@@ -86,7 +86,7 @@ func (u *update) root(ctx context.Context, stamp []byte) ([]byte, error) {
 			return nil, u.trust.refuse(name, err)
 		}
 		if _, err := u.chain.UpdateRoot(b); err != nil {
-			return nil, u.trust.refuse(name, err)
+			return nil, u.trust.refuse(name, mixed(err))
 		}
 		u.roots = append(u.roots, b)
 	}
@@ -112,8 +112,13 @@ func (u *update) timestamp(stamp []byte) ([]byte, error) {
 		return nil, u.trust.refuse("timestamp", err)
 	}
 	_, err := u.chain.UpdateTimestamp(stamp)
-	if errors.Is(err, &metadata.ErrEqualVersionNumber{}) {
-		return u.known.Timestamp, nil // whether it is expired is checked with the snapshot
+	same := errors.Is(err, &metadata.ErrEqualVersionNumber{})
+	if t := u.chain.Timestamp; t != nil && t.Signed.IsExpired(u.now) && (same || errors.Is(err, &metadata.ErrExpiredMetadata{})) {
+		return nil, u.trust.refuse("timestamp", fmt.Errorf("%w: timestamp.json was good until %s; the catalog was not renewed, or an old copy is served",
+			verify.ErrExpired, say(t.Signed.Expires)))
+	}
+	if same {
+		return u.known.Timestamp, nil
 	}
 	if err != nil {
 		return nil, u.trust.refuse("timestamp", err)
