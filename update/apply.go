@@ -188,7 +188,7 @@ func (r *Runner) fail(ctx context.Context, set []Offer, cause error) {
 	}
 	ran := errors.Is(cause, install.ErrUnhealthy) || named && (ie.Phase == install.StateStarting ||
 		ie.Phase == install.StateChecking || ie.Phase == install.StateRollingBack)
-	r.blame(ctx, moves, guilty, cause, ran)
+	r.blame(ctx, "Not updated", moves, guilty, cause, ran)
 }
 
 // passing reports whether an error is about the world around a release.
@@ -202,7 +202,7 @@ func passing(err error) bool {
 // blame puts the guilty of what was tried on the poison list, and tells of it. A
 // rollback counts for the circuit breaker when one of them failed for the first time:
 // that a release known to be bad fails again says nothing new.
-func (r *Runner) blame(ctx context.Context, tried, guilty []Move, cause error, rolledBack bool) {
+func (r *Runner) blame(ctx context.Context, headline string, tried, guilty []Move, cause error, rolledBack bool) {
 	now := r.now()
 	var failures []Failure
 	err := r.change(ctx, func(s *State) {
@@ -220,7 +220,7 @@ func (r *Runner) blame(ctx context.Context, tried, guilty []Move, cause error, r
 		r.o.Log.WarnContext(ctx, "updates", "error", err)
 	}
 	r.notify(ctx, Event{
-		Kind: KindRolledBack, Title: title("Not updated: ", tried), Changes: steps(tried), Reason: cause.Error(),
+		Kind: KindRolledBack, Title: title(headline, tried), Changes: steps(tried), Reason: cause.Error(),
 		Log: r.excerpt(ctx, guilty),
 	})
 	for _, f := range failures {
@@ -239,16 +239,16 @@ func (r *Runner) excerpt(ctx context.Context, guilty []Move) []string {
 }
 
 // title names what moves, at most three of them.
-func title(prefix string, moves []Move) string {
-	s := prefix
+func title(headline string, moves []Move) string {
+	s := headline + ":"
 	for i, m := range moves {
 		switch {
 		case i == 3:
 			return fmt.Sprintf("%s and %d more", s, len(moves)-3)
 		case i > 0:
-			s += ", "
+			s += ","
 		}
-		s += m.Ref.String()
+		s += " " + m.Ref.String()
 	}
 	return s
 }

@@ -78,7 +78,7 @@ func (r *Runner) settle(ctx context.Context, facts Facts) error {
 			r.notify(ctx, Event{Kind: KindSucceeded, Title: soak.Title, Changes: steps(soak.Moves)})
 		default:
 			errs = append(errs, r.drop(ctx, soak))
-			r.blame(ctx, soak.Moves, soak.Moves, errCrashed, true)
+			r.blame(ctx, "Not updated", soak.Moves, soak.Moves, errCrashed, true)
 		}
 	}
 	return errors.Join(errs...)
@@ -190,7 +190,7 @@ func (r *Runner) takeBack(ctx context.Context, facts Facts, soak Soak, bad []cat
 		return keep(err.Error())
 	}
 	err = r.drop(ctx, soak)
-	r.blame(ctx, soak.Moves, guilty, cause, true)
+	r.blame(ctx, "Taken back", soak.Moves, guilty, cause, true)
 	return err
 }
 
