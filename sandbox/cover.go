@@ -87,21 +87,43 @@ func (s Set) Covers(p Permission) bool { return canonical(p) && s.covers(p) }
 func (s Set) covers(p Permission) bool { return s.coveredBy(p) != "" }
 
 // coveredBy returns the first permission of s that covers p, empty when none does.
+// It is covers in a loop, with what is the same for all taken out of it.
 func (s Set) coveredBy(p Permission) Permission {
 	if len(s.list) == 0 {
 		return ""
 	}
-	switch p.Kind() {
-	case KindNetOut, KindNetListen, KindFSRead, KindFSWrite, KindExec:
+	k := p.Kind()
+	skip := len(k) + 1
+	switch k {
+	case KindFSRead, KindFSWrite, KindExec:
+		path := string(p[skip:])
+		for _, q := range s.ofKind(k) {
+			if pathCovers(string(q[skip:]), path) {
+				return q
+			}
+		}
+	case KindNetOut:
+		host, port := splitHostPort(string(p[skip:]))
+		for _, q := range s.ofKind(k) {
+			t := string(q[skip:])
+			i := len(t) - len(port) - 1
+			if i < 1 || t[i] != ':' || t[i+1:] != port {
+				if i = len(t) - len(":*"); t[i:] != ":*" {
+					continue
+				}
+			}
+			if hostCovers(t[:i], host) {
+				return q
+			}
+		}
+	case KindNetListen:
+		if every := Permission(KindNetListen + ":*"); s.Has(every) {
+			return every
+		}
+		fallthrough
 	default: // only itself
 		if s.Has(p) {
 			return p
-		}
-		return ""
-	}
-	for _, q := range s.ofKind(p.Kind()) {
-		if covers(q, p) {
-			return q
 		}
 	}
 	return ""

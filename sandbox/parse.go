@@ -143,7 +143,7 @@ func parsePort(s string) (string, error) {
 	if err != nil || n == 0 {
 		return "", fmt.Errorf("port %q is not 1 to 65535 or *", s)
 	}
-	if s[0] != '0' && s[0] != '+' {
+	if s[0] != '0' {
 		return s, nil
 	}
 	return strconv.FormatUint(n, 10), nil

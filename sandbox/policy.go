@@ -104,11 +104,14 @@ func agreed(to, want Permission, c Consent) string {
 	return s
 }
 
-// Granted returns what the plugin has: the set a runtime enforces.
+// Granted returns what the plugin has: the set a runtime enforces. A ruling on what is
+// not canonical counts for nothing.
 func (d Decision) Granted() Set {
 	var list []Permission
 	for _, r := range d.with(Granted) {
-		list = append(list, r.Permission)
+		if canonical(r.Permission) { // a Decision may have been read from outside
+			list = append(list, r.Permission)
+		}
 	}
 	slices.Sort(list)
 	return Set{slices.Compact(list)}
