@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/verify"
@@ -68,7 +67,7 @@ func (p *Pusher) Attach(ctx context.Context, repo string, subject catalog.Descri
 func (p *Pusher) addReferrer(ctx context.Context, repo string, subject verify.Digest, d catalog.OCIDescriptor) error {
 	p.attaching.Lock()
 	defer p.attaching.Unlock()
-	for try := range maxAttach {
+	for try := 0; ; try++ {
 		index, err := p.c.referrersTag(ctx, repo, subject)
 		if err != nil {
 			return err
@@ -81,33 +80,21 @@ func (p *Pusher) addReferrer(ctx context.Context, repo string, subject verify.Di
 			return fmt.Errorf("attach to %s@%s: %w", repo, subject.Short(), err)
 		}
 		if !fresh {
-			return nil // also how a write that was read back is confirmed
+			return nil // it was there, or it was written and has now been read back
+		}
+		if try == maxAttach {
+			return fmt.Errorf("attach to %s@%s: %w: the tag %s was overwritten %d times by somebody else",
+				repo, subject.Short(), catalog.ErrUnavailable, referrersTag(subject), maxAttach)
 		}
 		index.MediaType = catalog.TypeIndex
 		raw, err := json.Marshal(index)
 		if err != nil {
 			return err
 		}
-		if try > 0 {
-			if err := pause(ctx, p.c.wait, try-1); err != nil {
-				return unreachable(ctx, "attach to "+repo+"@"+subject.Short(), err)
-			}
-		}
 		if _, _, err := p.putManifest(ctx, repo, referrersTag(subject), catalog.TypeIndex, raw); err != nil {
 			return err
 		}
 	}
-	index, err := p.c.referrersTag(ctx, repo, subject)
-	if err != nil {
-		return err
-	}
-	if index != nil {
-		list, err := index.descriptors()
-		if err == nil && slices.ContainsFunc(list, func(have catalog.OCIDescriptor) bool { return have.Digest == d.Digest }) {
-			return nil
-		}
-	}
-	return fmt.Errorf("attach to %s@%s: %w: the tag %s was overwritten %d times by somebody else", repo, subject.Short(), catalog.ErrUnavailable, referrersTag(subject), maxAttach)
 }
 
 // pushBytes stores a small blob.
