@@ -45,7 +45,7 @@ type Supply struct {
 
 	// Refuse and Wrap change what happens, when they are not nil. They are
 	// set before the Supply is used.
-	Refuse func(r catalog.Release) error                          // Subject's error
+	Refuse func(r catalog.Release) error                           // Subject's error
 	Wrap   func(r catalog.Release, rc io.ReadCloser) io.ReadCloser // of what Open returns
 }
 
