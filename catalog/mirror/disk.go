@@ -88,8 +88,7 @@ func (d disk) put(diffID verify.Digest, raw []byte) error {
 	return d.root.WriteFile(d.segment(diffID), raw, 0o600)
 }
 
-// records reads a segment from disk. What is damaged is removed, so that the next
-// sync fetches it again.
+// records reads a segment from disk, and checks it.
 func (d disk) records(b catalog.Blob) iter.Seq2[catalog.Record, error] {
 	return func(yield func(catalog.Record, error) bool) {
 		f, err := d.root.OpenFile(d.segment(b.DiffID))
@@ -99,14 +98,28 @@ func (d disk) records(b catalog.Blob) iter.Seq2[catalog.Record, error] {
 		}
 		defer f.Close() // it was only read
 		for r, err := range catalog.ReadSegment(f, b) {
-			if err != nil {
-				err = errors.Join(err, d.root.Remove(d.segment(b.DiffID)))
-			}
 			if !yield(r, err) {
 				return
 			}
 		}
 	}
+}
+
+// dropDamaged removes the segments that are not what their name says, so that they
+// are fetched again, and returns how many they were.
+func (d disk) dropDamaged(raw []byte) (dropped int) {
+	m, err := catalog.ParseCatalogManifest(raw)
+	if err != nil {
+		return 0
+	}
+	for _, s := range m.Segments {
+		for _, err := range d.records(s.Blob) {
+			if err != nil && d.root.Remove(d.segment(s.DiffID)) == nil {
+				dropped++
+			}
+		}
+	}
+	return dropped
 }
 
 // collect removes the segments that the manifest does not need, neither as segments

@@ -84,6 +84,8 @@ func Open(ctx context.Context, root *safefs.Root, sources []Source, o Options) (
 			return nil, fmt.Errorf("source %s: a place to fetch from and a trust are needed", s.Name)
 		}
 		seen[s.Name] = true
+	}
+	for _, s := range sources {
 		one := &source{Source: s, disk: disk{root, s.Name}, now: m.now, unsure: true}
 		if err := one.disk.prepare(); err != nil {
 			return nil, fmt.Errorf("source %s: %w", s.Name, err)

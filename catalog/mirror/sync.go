@@ -71,10 +71,7 @@ func (s *source) step(ctx context.Context) (*catalog.Snapshot, error) {
 	s.mu.Lock()
 	old := s.held
 	s.mu.Unlock()
-	if err := s.fetch(ctx, next.Manifest, env); err != nil {
-		return nil, err
-	}
-	built, err := s.build(next, old)
+	built, err := s.assemble(ctx, next, old, env)
 	if err != nil {
 		return nil, err
 	}
@@ -152,6 +149,22 @@ func readBlob(ctx context.Context, env *catalog.Envelope, d verify.Digest, size 
 		return nil, fmt.Errorf("blob %s: %w", d.Short(), err)
 	}
 	return b, nil
+}
+
+// assemble brings all segments here and makes the snapshot. Where that fails because
+// a file on disk is damaged, it is fetched again, once.
+func (s *source) assemble(ctx context.Context, next *kept, old *held, env *catalog.Envelope) (*held, error) {
+	if err := s.fetch(ctx, next.Manifest, env); err != nil {
+		return nil, err
+	}
+	built, err := s.build(next, old)
+	if err == nil || s.disk.dropDamaged(next.Manifest) == 0 {
+		return built, err
+	}
+	if err := s.fetch(ctx, next.Manifest, env); err != nil {
+		return nil, err
+	}
+	return s.build(next, old)
 }
 
 // fetch brings all segments of the manifest to the disk, verified.
