@@ -12,20 +12,16 @@ import (
 
 func sprintf(format string, v any) string { return fmt.Sprintf(format, v) }
 
-// names are the files of the second version, in the order in which Update wants them.
-func (s *simulator) names() []string {
-	return []string{"timestamp.json", "2.root.json", "2.snapshot.json", "2.targets.json", s.servedHash("index")}
-}
-
 // FuzzUpdate serves anything for one of the files. Without a key that is worth
 // nothing: the panel gets what the catalog says, or an error.
 func FuzzUpdate(f *testing.F) {
-	s := read(f)
-	s.rotate(newKeys(f))
+	s := simulateWith(f, fixedKeys(f, 1))
+	require.NoError(f, s.update())
+	s.rotate(fixedKeys(f, 2))
 	s.publish("two")
 	s.renew()
 	known := s.state
-	// Two publications above make version 3 of both.
+	// The rotation and the publication each made one version.
 	names := []string{"timestamp.json", "2.root.json", "3.snapshot.json", "3.targets.json", s.servedHash("index")}
 	for n, name := range names {
 		require.Contains(f, s.served, name)
@@ -54,12 +50,13 @@ func FuzzUpdate(f *testing.F) {
 // FuzzUpdateSigned has the keys of every role sign anything: whoever holds them can
 // publish what they like, but not crash a panel.
 func FuzzUpdateSigned(f *testing.F) {
-	s := read(f)
+	s := simulateWith(f, fixedKeys(f, 1))
+	require.NoError(f, s.update())
 	s.publish("two")
 	s.touch()
 	s.served["2.root.json"] = resign(f, s.served["1.root.json"], version(2), s.keys.Root...)
 	keys := [][]tuf.Key{s.keys.Timestamp, s.keys.Root, s.keys.Snapshot, s.keys.Targets}
-	names := s.names()[:4]
+	names := []string{"timestamp.json", "2.root.json", "2.snapshot.json", "2.targets.json"}
 	for n, name := range names {
 		f.Add(n, s.served[name])
 	}
@@ -83,7 +80,7 @@ func FuzzUpdateSigned(f *testing.F) {
 
 // FuzzOpen reads any state of a publisher.
 func FuzzOpen(f *testing.F) {
-	kept, err := simulate(f).repo.State()
+	kept, err := simulateWith(f, fixedKeys(f, 1)).repo.State()
 	require.NoError(f, err)
 	f.Add(kept)
 	f.Add([]byte(`{"format":1,"root":{"signed":{"_type":"root"}}}`))

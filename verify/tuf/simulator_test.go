@@ -1,6 +1,7 @@
 package tuf_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/x509"
@@ -44,7 +45,12 @@ type simulator struct {
 // simulate returns a catalog with one version, not read yet.
 func simulate(t testing.TB) *simulator {
 	t.Helper()
-	s := &simulator{t: t, keys: newKeys(t), served: make(map[string][]byte), now: start}
+	return simulateWith(t, newKeys(t))
+}
+
+func simulateWith(t testing.TB, keys tuf.Keys) *simulator {
+	t.Helper()
+	s := &simulator{t: t, keys: keys, served: make(map[string][]byte), now: start}
 	var p *tuf.Publication
 	var err error
 	s.repo, p, err = tuf.Init(s.keys, s.now, tuf.Config{})
@@ -76,6 +82,22 @@ func newKeys(t testing.TB) tuf.Keys {
 	return tuf.Keys{
 		Root:    []tuf.Key{newKey(t), newKey(t), newKey(t)},
 		Targets: []tuf.Key{newKey(t)}, Snapshot: []tuf.Key{newKey(t)}, Timestamp: []tuf.Key{newKey(t)},
+	}
+}
+
+// fixedKeys are the same in every process, as fuzzing wants its seeds.
+func fixedKeys(t testing.TB, salt byte) tuf.Keys {
+	t.Helper()
+	key := func(n byte) tuf.Key {
+		der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{salt, n}, ed25519.SeedSize/2)))
+		require.NoError(t, err)
+		k, err := tuf.ParseKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+		require.NoError(t, err)
+		return k
+	}
+	return tuf.Keys{
+		Root:    []tuf.Key{key(1), key(2), key(3)},
+		Targets: []tuf.Key{key(4)}, Snapshot: []tuf.Key{key(5)}, Timestamp: []tuf.Key{key(6)},
 	}
 }
 
