@@ -79,10 +79,10 @@ type finder struct {
 
 	newer      []catalog.Release   // than from, newest first, whatever their state
 	breaking   []bool              // of newer: it or one before it declares a break with from
+	aside      []bool              // of newer: a pre-release that is not followed
 	advisories []*catalog.Advisory // in force, about the plugin or anything of its publisher
 	fixes      map[string]bool     // versions that answer an advisory first
 	locked     bool                // the signer may still sign
-	prerelease func(v string) bool // whether a version is a pre-release that is not followed
 }
 
 func (f *finder) offers() []Offer {
@@ -90,7 +90,7 @@ func (f *finder) offers() []Offer {
 	if len(f.newer) == 0 {
 		return nil
 	}
-	f.prerelease = f.unfollowed()
+	f.aside = f.unfollowed()
 	f.advisories = f.src.about(f.from.Plugin)
 	candidates := f.candidates()
 	if len(candidates) == 0 {
@@ -101,23 +101,35 @@ func (f *finder) offers() []Offer {
 	f.locked = f.src.mayStillSign(f.from, f.in.Now)
 
 	newest := f.offer(candidates[0])
-	offers := []Offer{newest}
-	if newest.Decision.Verdict == Auto || f.in.Policy.Mode == ModeAsk || f.in.State.Frozen {
-		return offers
+	more := -1
+	if v := newest.Decision.Verdict; v != Auto && f.locked && f.in.Policy.Mode != ModeAsk && !f.in.State.Frozen {
+		more = f.applied(candidates[1:], v)
 	}
-	var waits *Offer
-	for _, i := range candidates[1:] {
+	newest.Notes = f.notes(candidates[0])
+	if more < 0 {
+		return []Offer{newest}
+	}
+	second := f.offer(more)
+	second.Notes = f.notes(more)
+	return []Offer{newest, second}
+}
+
+// applied returns the place in newer of the newest candidate that is applied by
+// itself, or else of the newest that will be if the very newest will not, or -1.
+func (f *finder) applied(candidates []int, newest Verdict) int {
+	waits := -1
+	for _, i := range candidates {
+		if f.breaking[i] || otherMajor(f.from.Version, f.newer[i].Version) {
+			continue // asks, whatever else it is: a short cut
+		}
 		switch o := f.offer(i); {
 		case o.Decision.Verdict == Auto:
-			return append(offers, o)
-		case o.Decision.Verdict == Wait && waits == nil:
-			waits = &o
+			return i
+		case o.Decision.Verdict == Wait && waits < 0 && newest != Wait:
+			waits = i
 		}
 	}
-	if waits != nil && newest.Decision.Verdict != Wait {
-		offers = append(offers, *waits)
-	}
-	return offers
+	return waits
 }
 
 func (f *finder) newerReleases() []catalog.Release {
@@ -131,21 +143,25 @@ func (f *finder) newerReleases() []catalog.Release {
 	return all[:n]
 }
 
-// unfollowed returns the test for pre-releases that are none of our business.
-func (f *finder) unfollowed() func(string) bool {
+// unfollowed says of each newer release whether it is a pre-release that is none of
+// our business.
+func (f *finder) unfollowed() []bool {
+	out := make([]bool, len(f.newer))
 	if slices.Contains(f.in.Policy.Prerelease, f.from.Plugin) {
-		return func(string) bool { return false }
+		return out
 	}
 	from, err := catalog.ParseVersion(f.from.Version)
-	return func(version string) bool {
-		v, verr := catalog.ParseVersion(version)
+	for i, r := range f.newer {
+		v, verr := catalog.ParseVersion(r.Version)
 		if verr != nil {
-			return true
+			out[i] = true
+			continue
 		}
 		same := err == nil && from.Prerelease() != "" &&
 			v.Major() == from.Major() && v.Minor() == from.Minor() && v.Patch() == from.Patch()
-		return v.Prerelease() != "" && !same
+		out[i] = v.Prerelease() != "" && !same
 	}
+	return out
 }
 
 // candidates returns the places in newer of what may be offered at all.
@@ -155,7 +171,7 @@ func (f *finder) candidates() []int {
 		blocked := slices.ContainsFunc(f.advisories, func(a *catalog.Advisory) bool {
 			return a.Action != catalog.ActionWarn && a.Concerns(r)
 		})
-		if r.State == catalog.Active && !blocked && !f.prerelease(r.Version) && f.fits(&r.Manifest) {
+		if r.State == catalog.Active && !blocked && !f.aside[i] && f.fits(&r.Manifest) {
 			out = append(out, i)
 		}
 	}
@@ -216,7 +232,7 @@ func (f *finder) offer(i int) Offer {
 	to, state := f.newer[i], &f.in.State
 	o := Offer{
 		Plugin: f.from.Plugin, Name: to.Manifest.Name, Source: f.from.Source,
-		From: f.from, To: to, Notes: f.notes(i), Risk: f.risk(i),
+		From: f.from, To: to, Risk: f.risk(i),
 	}
 	in := Input{
 		Now: f.in.Now, From: f.from.Version, To: to, Risk: o.Risk, Fix: f.fixes[to.Version],
@@ -234,11 +250,8 @@ func (f *finder) offer(i int) Offer {
 // notes joins what was written about every release after the installed one.
 func (f *finder) notes(i int) []Note {
 	var out []Note
-	for _, r := range f.newer[i:] {
-		if len(out) == MaxNotes {
-			break
-		}
-		if r.State != catalog.Withdrawn && !f.prerelease(r.Version) {
+	for j := i; j < len(f.newer) && len(out) < MaxNotes; j++ {
+		if r := &f.newer[j]; r.State != catalog.Withdrawn && !f.aside[j] {
 			out = append(out, Note{r.Version, r.Published, r.Notes})
 		}
 	}

@@ -70,7 +70,7 @@ func SecurityOnly() Policy { return Policy{Mode: ModeSecurity} }
 // Nightly applies everything within the rules, from two to six at night on the clocks
 // of zone; empty is UTC.
 func Nightly(zone string) Policy {
-	return Policy{Mode: ModeAuto, Windows: []Window{{Start: 2 * time.Hour, Duration: 4 * time.Hour, Zone: zone}}}
+	return Policy{Mode: ModeAuto, Windows: []Window{{Days: AllDays, Start: 2 * time.Hour, Duration: 4 * time.Hour, Zone: zone}}}
 }
 
 // Weekend is Nightly on Saturdays and Sundays for releases that are a week old.
