@@ -3,6 +3,7 @@ package resolve_test
 import (
 	"context"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -39,7 +40,19 @@ func (c *checker) installed(id catalog.PluginID) *resolve.Installed {
 	return nil
 }
 
+var fits sync.Map // [2]string{version, range} -> bool
+
 func within(version, text string) bool {
+	key := [2]string{version, text}
+	if ok, known := fits.Load(key); known {
+		return ok.(bool)
+	}
+	ok := checkRange(version, text)
+	fits.Store(key, ok)
+	return ok
+}
+
+func checkRange(version, text string) bool {
 	if text == "" {
 		text = "*"
 	}

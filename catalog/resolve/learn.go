@@ -45,8 +45,8 @@ func (s *solver) learn(broken int32) (conflict int32, unsolvable bool) {
 	if s.level() > back {
 		s.backjump(back)
 	}
-	conflict = s.attach(r)
-	if c := s.recheck(); conflict == none {
+	conflict = s.recheck() // before attach, so that lates stay sorted by level
+	if c := s.attach(r); conflict == none {
 		conflict = c
 	}
 	if s.rules[r].n > 1 {

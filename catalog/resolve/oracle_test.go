@@ -131,13 +131,38 @@ func (o *oracle) best() map[catalog.PluginID]string {
 	for i := 0; i < len(agenda); i++ {
 		agenda[i]()
 	}
-	return decided
+	return o.needed(decided)
+}
+
+// needed leaves out what no root needs, directly or not.
+func (o *oracle) needed(decided map[catalog.PluginID]string) map[catalog.PluginID]string {
+	out := map[catalog.PluginID]string{}
+	var visit func(catalog.PluginID)
+	visit = func(id catalog.PluginID) {
+		if _, done := out[id]; done {
+			return
+		}
+		out[id] = decided[id]
+		r, _ := o.u.find(id, decided[id])
+		for _, d := range r.Manifest.Dependencies {
+			if !d.Optional {
+				visit(d.ID)
+			}
+		}
+	}
+	c := newChecker(o.u, o.req, nil)
+	for id := range decided {
+		if in := c.installed(id); c.wanted(id) || in != nil && (in.Root || in.Pin || in.Hold != "") {
+			visit(id)
+		}
+	}
+	return out
 }
 
 // agenda is what the request puts first: what is asked for, then what is installed,
 // the other way round with Minimal.
 func (o *oracle) agenda(decided map[catalog.PluginID]string, present func(catalog.PluginID, string) bool) []func() []catalog.PluginID {
-	var wanted, rest []catalog.PluginID
+	var wanted, updates, rest []catalog.PluginID
 	for _, w := range o.req.Install {
 		wanted = append(wanted, w.Plugin)
 	}
@@ -147,6 +172,8 @@ func (o *oracle) agenda(decided map[catalog.PluginID]string, present func(catalo
 		case slices.Contains(wanted, id):
 		case in.Root && slices.Contains(o.req.Update, id):
 			wanted = append(wanted, id)
+		case slices.Contains(o.req.Update, id):
+			updates = append(updates, id)
 		default:
 			rest = append(rest, id)
 		}
@@ -165,21 +192,24 @@ func (o *oracle) agenda(decided map[catalog.PluginID]string, present func(catalo
 				present(id, "")
 				return nil
 			}
-			for _, v := range o.preference(id) { // may go, but must not move without need
-				if !slices.Contains(o.req.Update, id) && v != in.Release.Version {
-					return nil
-				}
-				there := func(s map[catalog.PluginID]catalog.Release) bool { r, ok := s[id]; return ok && r.Version == v }
-				if slices.ContainsFunc(o.all, there) {
-					o.keep(func(s map[catalog.PluginID]catalog.Release) bool { _, ok := s[id]; return !ok || there(s) })
-					return nil
-				}
+			if slices.Contains(o.req.Update, id) {
+				present(id, "") // nothing may need it: then it is dropped in the end
+				return nil
 			}
+			x := in.Release
+			if x.Manifest.Panel != "" && !within(o.req.Panel, x.Manifest.Panel) ||
+				len(x.Manifest.Platforms) > 0 && !slices.Contains(x.Manifest.Platforms, o.req.Platform) {
+				return nil
+			}
+			o.keep(func(s map[catalog.PluginID]catalog.Release) bool { // it may go, but not move without need
+				r, ok := s[id]
+				return !ok || r.Version == x.Version
+			})
 			return nil
 		}
 	}
 	var out []func() []catalog.PluginID
-	wanted, rest = order(o.u, wanted), order(o.u, rest)
+	wanted, rest = append(order(o.u, wanted), order(o.u, updates)...), order(o.u, rest)
 	if o.req.Prefer == resolve.Minimal {
 		wanted, rest = rest, wanted
 	}

@@ -18,8 +18,7 @@ const (
 	itemNeed    itemKind = iota // a dependency of a decided release
 	itemPresent                 // v, or what replaces it, must be there
 	itemStay                    // v stays as installed, if it stays
-	itemMove                    // v moves to the newest, if it stays
-	itemOrphan                  // v stays, though nothing may need it
+	itemHave                    // v is there, if it can be
 )
 
 // choiceSet is a plugin and those of its releases that will do.
@@ -74,21 +73,18 @@ func (s *solver) newest(x *variable, d, in set, than int) int {
 func (s *solver) next() (conflict int32, finished bool) {
 	for int(s.head) < len(s.agenda) {
 		it := &s.agenda[s.head]
+		if it.kind == itemStay {
+			if not := s.moves(it.v); not != nil {
+				s.open(it.v, not)
+				return none, false
+			}
+			s.head++
+			continue
+		}
 		v, bit := s.choose(it)
 		if bit == 0 {
 			s.head++
 			continue
-		}
-		if it.kind == itemStay || it.kind == itemMove {
-			not := s.vars[v].p.full.clone()
-			not.drop(absent)
-			not.drop(bit)
-			if !s.domain(v).meets(not) {
-				s.head++
-				continue
-			}
-			s.open(v, not)
-			return none, false
 		}
 		if c := s.loadRelease(v, bit); c != none {
 			return c, false
@@ -105,6 +101,22 @@ func (s *solver) next() (conflict int32, finished bool) {
 	return none, true
 }
 
+// moves returns what a plugin must not become if it is to stay as installed or to go;
+// nil when that is settled.
+func (s *solver) moves(v int32) set {
+	x := &s.vars[v]
+	if !x.stays || x.chosen != 0 {
+		return nil
+	}
+	keep := newSet(x.p.w)
+	keep.add(absent)
+	keep.add(int(x.inst))
+	if d := s.domain(v); !d.meets(keep) || d.within(keep) {
+		return nil
+	}
+	return x.p.full.minus(keep)
+}
+
 // moved reports whether the item would now choose something else.
 func (it *item) moved(s *solver, v int32, bit int) bool {
 	w, b := s.choose(it)
@@ -114,13 +126,8 @@ func (it *item) moved(s *solver, v int32, bit int) bool {
 // choose returns what an item asks for next; 0 when it is content.
 func (s *solver) choose(it *item) (v int32, bit int) {
 	switch it.kind {
-	case itemStay:
-		x := &s.vars[it.v]
-		if x.chosen != 0 || x.inst == 0 || !s.domain(it.v).has(int(x.inst)) {
-			return it.v, 0
-		}
-		return it.v, int(x.inst)
-	case itemMove, itemOrphan:
+	case itemStay: // see moves
+	case itemHave:
 		if s.vars[it.v].chosen != 0 {
 			return it.v, 0
 		}

@@ -149,9 +149,8 @@ func (s *solver) open(v int32, not set) {
 	}
 }
 
-// backjump undoes everything above a level. It returns a rule that is broken there,
-// or none: rules that came too late for that level are looked at again.
-func (s *solver) backjump(level int32) (conflict int32) {
+// backjump undoes everything above a level.
+func (s *solver) backjump(level int32) {
 	m := s.levels[level]
 	for i := int32(len(s.trail)) - 1; i >= m.trail; i-- {
 		e := &s.trail[i]
@@ -169,10 +168,10 @@ func (s *solver) backjump(level int32) (conflict int32) {
 	s.chosen, s.agenda, s.head = s.chosen[:m.chosen], s.agenda[:m.agenda], m.head
 	s.levels = s.levels[:level]
 	s.qhead = len(s.trail)
-	return none
 }
 
-// recheck looks again at rules that were added above the current level.
+// recheck looks again at rules that were added above the current level, where what
+// they said was undone although it follows from less.
 func (s *solver) recheck() (conflict int32) {
 	n := len(s.lates)
 	for n > 0 && s.lates[n-1].level > s.level() {

@@ -134,26 +134,30 @@ func (a *asked) names(id catalog.PluginID) bool {
 // ask turns the request into facts and fills the agenda.
 func (s *solver) ask() (conflict int32) {
 	a := &asked{map[catalog.PluginID][]string{}, map[catalog.PluginID]bool{}, map[catalog.PluginID]bool{}}
-	var wanted, rest []catalog.PluginID
+	var wanted, updates, rest []catalog.PluginID
 	for _, w := range s.req.Install {
 		a.wants[w.Plugin] = append(a.wants[w.Plugin], w.Range)
 		wanted = append(wanted, w.Plugin)
 	}
 	for _, id := range s.req.Update {
 		a.updates[id] = true
-		if s.inst[id].Root || a.wants[id] != nil {
+		switch {
+		case a.wants[id] != nil:
+		case s.inst[id].Root:
 			wanted = append(wanted, id)
+		default:
+			updates = append(updates, id)
 		}
 	}
 	for _, id := range s.req.Remove {
 		a.removes[id] = true
 	}
 	for i := range s.req.Installed {
-		if id := s.req.Installed[i].Release.Plugin; a.wants[id] == nil && (!a.updates[id] || !s.inst[id].Root) {
+		if id := s.req.Installed[i].Release.Plugin; a.wants[id] == nil && !a.updates[id] {
 			rest = append(rest, id)
 		}
 	}
-	wanted, rest = s.ordered(wanted), s.ordered(rest)
+	wanted, rest = append(s.ordered(wanted), s.ordered(updates)...), s.ordered(rest)
 	conflict = none
 	add := func(c int32) {
 		if conflict == none {
@@ -214,13 +218,11 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 		return items
 	case in.Root:
 		return []item{s.keepRoot(v, must, add)}
-	case a.updates[id]:
-		items = []item{{kind: itemMove, v: v}}
-	default:
+	case !a.updates[id]:
 		items = []item{{kind: itemStay, v: v}}
 	}
-	if s.req.KeepOrphans {
-		items = append(items, item{kind: itemOrphan, v: v})
+	if a.updates[id] || s.req.KeepOrphans {
+		items = append(items, item{kind: itemHave, v: v}) // resolution drops what nothing needs
 	}
 	return items
 }
@@ -228,13 +230,14 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 // keepRoot makes the rule that an installed root, or what replaces it, stays.
 func (s *solver) keepRoot(v int32, must set, add func(int32)) item {
 	it := item{kind: itemPresent, v: v, in: must}
-	at := len(s.terms)
-	ok := s.addOutside(at, v, must)
 	for _, a := range s.ix.replacements(s.vars[v].p, int(s.vars[v].inst)) {
 		w := s.variable(a.p)
-		c := choiceSet{w, s.allowed(w, a.plain, a.loose)}
-		it.alts = append(it.alts, c)
-		ok = ok && s.addOutside(at, w, c.in)
+		it.alts = append(it.alts, choiceSet{w, s.allowed(w, a.plain, a.loose)})
+	}
+	at := len(s.terms) // from here on no new variables: these make rules of their own
+	ok := s.addOutside(at, v, must)
+	for _, c := range it.alts {
+		ok = ok && s.addOutside(at, c.v, c.in)
 	}
 	if !ok {
 		s.terms = s.terms[:at]

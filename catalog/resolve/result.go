@@ -35,6 +35,9 @@ func (s *solver) resolution() *Resolution {
 	}
 	slices.Sort(p.ids)
 	p.link()
+	if !s.req.KeepOrphans {
+		p.dropOrphans()
+	}
 	res := &Resolution{}
 	for _, id := range p.order() {
 		res.Chosen = append(res.Chosen, p.describe(id))
@@ -90,6 +93,54 @@ func (p *picked) link() {
 		}
 		slices.Sort(p.wait[from])
 	}
+}
+
+// dropOrphans leaves out what was decided because it is installed, but nothing needs.
+func (p *picked) dropOrphans() {
+	needed := map[catalog.PluginID]bool{}
+	var visit func(id catalog.PluginID)
+	visit = func(id catalog.PluginID) {
+		if needed[id] {
+			return
+		}
+		needed[id] = true
+		for _, d := range p.wait[id] {
+			visit(d)
+		}
+	}
+	for _, id := range p.ids {
+		if in := p.s.inst[id]; p.wanted(id) || in != nil && (in.Root || in.Pin || in.Hold != "") {
+			visit(id)
+		}
+	}
+	for _, in := range p.s.inst { // what stands in for a root that is gone
+		if in.Root && p.bits[in.Release.Plugin] == 0 {
+			if by := p.successor(in.Release); by != "" {
+				visit(by)
+			}
+		}
+	}
+	p.ids = slices.DeleteFunc(p.ids, func(id catalog.PluginID) bool { return !needed[id] })
+	for id := range p.bits {
+		if !needed[id] {
+			delete(p.bits, id)
+			delete(p.need, id)
+		}
+	}
+	for id, ls := range p.need {
+		p.need[id] = slices.DeleteFunc(ls, func(l link) bool { return !needed[l.from] })
+	}
+}
+
+// successor returns the first chosen plugin that replaces a release.
+func (p *picked) successor(old catalog.Release) catalog.PluginID {
+	x := p.variable(old.Plugin)
+	for _, a := range p.s.ix.replacements(x.p, int(x.inst)) {
+		if b := p.bits[a.p.id]; b != 0 && a.loose.has(b) {
+			return a.p.id
+		}
+	}
+	return ""
 }
 
 // order puts dependencies before dependants, otherwise by id.

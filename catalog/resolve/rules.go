@@ -43,6 +43,7 @@ type variable struct {
 	inst   int32 // bit of the installed release; 0: none
 	chosen int32 // bit that was decided; 0: none
 	moving bool  // asked for by Update: newest before installed
+	stays  bool  // what is installed could stay, as far as it alone is concerned
 	opt    set   // pre-releases that may be chosen without being named; nil: none
 }
 

@@ -50,7 +50,7 @@ func (u *universe) find(id catalog.PluginID, version string) (catalog.Release, b
 func rel(id catalog.PluginID, version string, deps ...catalog.Dependency) catalog.Release {
 	return catalog.Release{
 		Ref:      catalog.Ref{Plugin: id, Version: version},
-		Digest:   verify.Digest(fmt.Sprintf("sha256:%064x", []byte(string(id) + version))[:71]),
+		Digest:   verify.Digest(fmt.Sprintf("sha256:%064x", []byte(string(id)+version))[:71]),
 		Manifest: catalog.Manifest{ID: id, Version: version, Dependencies: deps},
 	}
 }

@@ -91,8 +91,8 @@ func (s *solver) limitReleases(v int32) {
 			}
 		}
 	}
+	x.stays = x.inst != 0 && s.domain(v).has(int(x.inst))
 	if p.pre != nil {
-		x := &s.vars[v]
 		x.opt = s.optIn(x, w)
 	}
 }
