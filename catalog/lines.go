@@ -88,6 +88,8 @@ func readLines(r io.Reader, b Blob, yield func(Record) bool) error {
 			line, long = long, long[:0]
 		}
 		switch {
+		case len(line) > MaxRecord:
+			return fmt.Errorf("a record is longer than %d bytes", MaxRecord)
 		case err == io.EOF && len(line) == 0:
 			return nil
 		case err == io.EOF:

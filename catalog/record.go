@@ -62,7 +62,7 @@ func (d *RecordReader) Listing(r Record) (Listing, error) {
 	if err := d.decode(r, &l); err != nil {
 		return Listing{}, err
 	}
-	if err := checkListing(&l); err != nil {
+	if err := errors.Join(sameID(r, l.ID), checkListing(&l)); err != nil {
 		return Listing{}, fmt.Errorf("listing of %s: %w", r.ID, err)
 	}
 	return l, nil
@@ -74,7 +74,7 @@ func (d *RecordReader) Releases(r Record) ([]Release, error) {
 	if err := d.decode(r, &all); err != nil {
 		return nil, err
 	}
-	if err := checkReleases(r.ID, all.Releases); err != nil {
+	if err := errors.Join(sameID(r, all.ID), checkReleases(r.ID, all.Releases)); err != nil {
 		return nil, fmt.Errorf("releases of %s: %w", r.ID, err)
 	}
 	return all.Releases, nil
@@ -86,10 +86,17 @@ func (d *RecordReader) Stats(r Record) (Stats, error) {
 	if err := d.decode(r, &s); err != nil {
 		return Stats{}, err
 	}
-	if err := checkStats(&s); err != nil {
+	if err := errors.Join(sameID(r, s.ID), checkStats(&s)); err != nil {
 		return Stats{}, fmt.Errorf("stats of %s: %w", r.ID, err)
 	}
 	return s, nil
+}
+
+func sameID(r Record, id PluginID) error {
+	if id != r.ID {
+		return fmt.Errorf("is about %.100q", id)
+	}
+	return nil
 }
 
 func checkListing(l *Listing) error {
