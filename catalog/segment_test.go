@@ -235,10 +235,10 @@ func TestRecordReaderRefuses(t *testing.T) {
 	assert.Equal(t, digest, all[0].Digest)
 
 	for name, c := range map[string]struct{ line, says string }{
-		"no name":       {`{"id":"acme/a1","name":"","summary":"s","license":"MIT","latest":"","updated":"2026-05-03T12:00:00Z","risk":"low"}`, "name is missing"},
-		"turned":        {`{"id":"acme/a1","name":"a\u202eb","summary":"s","license":"MIT","latest":"","updated":"2026-05-03T12:00:00Z","risk":"low"}`, "U+202E"},
-		"latest":        {`{"id":"acme/a1","name":"n","summary":"s","license":"MIT","latest":"one","updated":"2026-05-03T12:00:00Z","risk":"low"}`, "latest: "},
-		"icon":          {`{"id":"acme/a1","name":"n","summary":"s","license":"MIT","latest":"","updated":"2026-05-03T12:00:00Z","risk":"low","icon":{"mediaType":"image/png","digest":"x","size":1}}`, "no valid digest"},
+		"no name":      {`{"id":"acme/a1","name":"","summary":"s","license":"MIT","latest":"","updated":"2026-05-03T12:00:00Z","risk":"low"}`, "name is missing"},
+		"turned":       {`{"id":"acme/a1","name":"a\u202eb","summary":"s","license":"MIT","latest":"","updated":"2026-05-03T12:00:00Z","risk":"low"}`, "U+202E"},
+		"latest":       {`{"id":"acme/a1","name":"n","summary":"s","license":"MIT","latest":"one","updated":"2026-05-03T12:00:00Z","risk":"low"}`, "latest: "},
+		"icon":         {`{"id":"acme/a1","name":"n","summary":"s","license":"MIT","latest":"","updated":"2026-05-03T12:00:00Z","risk":"low","icon":{"mediaType":"image/png","digest":"x","size":1}}`, "no valid digest"},
 		"unknown risk": {`{"id":"acme/a1","name":"n","summary":"s","license":"MIT","latest":"","updated":"2026-05-03T12:00:00Z","risk":"none"}`, "risk"},
 	} {
 		_, err := d.Listing(catalog.Record{ID: "acme/a1", Line: []byte(c.line)})
@@ -279,4 +279,8 @@ func FuzzRecordReader(f *testing.F) {
 			require.NoError(t, err)
 		}
 	})
+}
+
+func sortRecords(list []catalog.Record) {
+	slices.SortFunc(list, func(a, b catalog.Record) int { return strings.Compare(string(a.ID), string(b.ID)) })
 }
