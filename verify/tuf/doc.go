@@ -29,6 +29,6 @@
 // # Limits
 //
 // There are no delegations; metadata that has any is refused. Keys made here are
-// Ed25519; ECDSA P-256 and RSA-PSS keys of other TUF tools verify too. All root
+// Ed25519; ECDSA P-256 keys of other TUF tools verify too. All root
 // keys that sign have to be in one place at the time of Init or Rotate.
 package tuf

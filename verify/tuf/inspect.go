@@ -3,7 +3,7 @@ package tuf
 import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/rsa"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -51,9 +51,12 @@ func inspectRoot(b []byte) error {
 			if len(k) != ed25519.PublicKeySize {
 				return fmt.Errorf("key %.64q has %d bytes, not %d", id, len(k), ed25519.PublicKeySize)
 			}
-		case *ecdsa.PublicKey, *rsa.PublicKey:
+		case *ecdsa.PublicKey:
+			if k.Curve != elliptic.P256() {
+				return fmt.Errorf("key %.64q is on %s, not P-256", id, k.Curve.Params().Name)
+			}
 		default:
-			return fmt.Errorf("key %.64q is %T", id, public)
+			return fmt.Errorf("key %.64q is %T; use Ed25519 or ECDSA P-256", id, public)
 		}
 	}
 	for _, name := range metadata.TOP_LEVEL_ROLE_NAMES {
