@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/Masterminds/semver/v3"
 )
 
 // Contents is what a Snapshot is made from.
@@ -53,26 +55,8 @@ func NewSnapshot(c Contents) (*Snapshot, error) {
 		}
 		s.listings[l.ID] = l
 	}
-	for _, r := range c.Releases {
-		if _, err := ParseVersion(r.Version); err != nil {
-			return nil, fmt.Errorf("release of %s: %w", r.Plugin, err)
-		}
-		if !r.Digest.Valid() {
-			return nil, fmt.Errorf("release %s has no valid digest", r.Ref)
-		}
-		if _, ok := s.listings[r.Plugin]; !ok {
-			return nil, fmt.Errorf("catalog %s has release %s without a listing", c.Source, r.Ref)
-		}
-		r.Source = c.Source
-		s.releases[r.Plugin] = append(s.releases[r.Plugin], r)
-	}
-	for id, rs := range s.releases {
-		slices.SortFunc(rs, func(a, b Release) int { return CompareVersions(b.Version, a.Version) })
-		for i := 1; i < len(rs); i++ {
-			if rs[i].Version == rs[i-1].Version {
-				return nil, fmt.Errorf("catalog %s lists %s@%s twice", c.Source, id, rs[i].Version)
-			}
-		}
+	if err := s.addReleases(); err != nil {
+		return nil, err
 	}
 	for _, st := range c.Stats {
 		s.stats[st.ID] = st
@@ -85,6 +69,42 @@ func NewSnapshot(c Contents) (*Snapshot, error) {
 	}
 	s.ids = slices.SortedFunc(maps.Keys(s.listings), cmp.Compare)
 	return s, nil
+}
+
+// addReleases groups the releases by plugin, newest first. Releases mostly come in
+// that order, so that only those of a plugin that do not are sorted.
+func (s *Snapshot) addReleases() error {
+	unsorted := make(map[PluginID]bool)
+	var before PluginID
+	var last *semver.Version
+	for _, r := range s.c.Releases {
+		v, err := ParseVersion(r.Version)
+		if err != nil {
+			return fmt.Errorf("release of %s: %w", r.Plugin, err)
+		}
+		if !r.Digest.Valid() {
+			return fmt.Errorf("release %s has no valid digest", r.Ref)
+		}
+		if _, ok := s.listings[r.Plugin]; !ok {
+			return fmt.Errorf("catalog %s has release %s without a listing", s.c.Source, r.Ref)
+		}
+		r.Source = s.c.Source
+		if all := s.releases[r.Plugin]; len(all) > 0 && (r.Plugin != before || last.Compare(v) <= 0) {
+			unsorted[r.Plugin] = true
+		}
+		s.releases[r.Plugin] = append(s.releases[r.Plugin], r)
+		before, last = r.Plugin, v
+	}
+	for id := range unsorted {
+		rs := s.releases[id]
+		slices.SortFunc(rs, newestFirst)
+		for i := 1; i < len(rs); i++ {
+			if rs[i].Version == rs[i-1].Version {
+				return fmt.Errorf("catalog %s lists %s@%s twice", s.c.Source, id, rs[i].Version)
+			}
+		}
+	}
+	return nil
 }
 
 // Source returns the name of the source.
