@@ -20,7 +20,7 @@ func newCanvas(w, h int) canvas { return canvas{image.NewRGBA(image.Rect(0, 0, w
 
 func (c canvas) png() ([]byte, error) {
 	var b bytes.Buffer
-	err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, c.img)
+	err := png.Encode(&b, c.img)
 	return b.Bytes(), err
 }
 
@@ -60,7 +60,12 @@ func (c canvas) disc(x, y, radius float64, p paint) {
 
 // line paints a line of the given width through points x0, y0, x1, y1, ...
 func (c canvas) line(width float64, p paint, points ...float64) {
-	c.fill(c.img.Rect, polyline(width, points), p)
+	x0, y0, x1, y1 := points[0], points[1], points[0], points[1]
+	for i := 0; i+1 < len(points); i += 2 {
+		x0, x1 = min(x0, points[i]), max(x1, points[i])
+		y0, y1 = min(y0, points[i+1]), max(y1, points[i+1])
+	}
+	c.fill(around(x0-width, y0-width, x1-x0+2*width, y1-y0+2*width), polyline(width, points), p)
 }
 
 // ring paints a part of a ring, from and to in turns clockwise from the top.
