@@ -45,11 +45,11 @@ type Handler struct {
 	inner http.Handler // go-containerregistry's, or a proxy
 	blobs *blobs
 
-	attach   sync.Mutex // one writer of referrers tags at a time
+	attach sync.Mutex // one writer of referrers tags at a time
 
 	mu       sync.Mutex
 	faults   []*fault
-	requests []Request
+	requests []*logged
 	tokens   map[string]string // scope by token
 }
 
@@ -102,9 +102,8 @@ func NewHandler(o RegistryOptions) (*Handler, error) {
 
 // ServeHTTP implements http.Handler: the log, then the faults, then the registry.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	logged := &statusWriter{ResponseWriter: w}
-	defer func() { h.record(r, logged.status) }() // also when a fault panics to drop the connection
-	h.faulty(r, http.HandlerFunc(h.serve)).ServeHTTP(logged, r)
+	answer := &statusWriter{ResponseWriter: w, log: h.record(r)}
+	h.faulty(r, http.HandlerFunc(h.serve)).ServeHTTP(answer, r)
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) {

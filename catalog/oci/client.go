@@ -105,8 +105,10 @@ func (r *request) scope() string {
 // send asks and returns the answer, whatever its status: logged in, redirects
 // followed, failures repeated as far as the budget in ctx allows.
 func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
-	if ctx.Value(budgetKey{}) == nil {
-		ctx = withBudget(ctx, &budget{})
+	b, ok := ctx.Value(budgetKey{}).(*budget)
+	if !ok {
+		b = &budget{}
+		ctx = withBudget(ctx, b)
 	}
 	u, loggedIn := r.url, false
 	for hops := 0; ; {
@@ -121,6 +123,7 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 			if err := c.login(ctx, r, challenges); err != nil {
 				return nil, unreachable(ctx, r.what, err)
 			}
+			b.fine() // the token server has a budget of its own
 			loggedIn = true
 		case isRedirect(resp.StatusCode) && resp.Header.Get("Location") != "":
 			drain(resp)

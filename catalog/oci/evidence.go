@@ -108,7 +108,7 @@ func (c *client) referrers(ctx context.Context, repo string, subject verify.Dige
 	if err != nil || index == nil {
 		return nil, err
 	}
-	return index.descriptors()
+	return index.Descriptors()
 }
 
 // noAPI are the answers of registries that do not know the referrers API.
@@ -145,7 +145,7 @@ func (c *client) referrersAPI(ctx context.Context, repo string, subject verify.D
 			}
 			return nil, unreachable(ctx, r.what, err)
 		}
-		page, err := index.descriptors()
+		page, err := index.Descriptors()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.what, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 
@@ -119,11 +120,17 @@ type location struct {
 	path     string // "plugins/catalog"; may be empty
 }
 
+// repository is what the distribution spec allows as the name of one.
+var repository = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*$`)
+
+// maxRepository is the most characters that registries allow for it.
+const maxRepository = 255
+
 // parseLocation reads "registry.example.org/plugins/catalog".
 func parseLocation(ref string, insecure bool) (location, error) {
 	rest, forced := strings.CutPrefix(ref, "https://")
 	host, path, _ := strings.Cut(rest, "/")
-	if len(ref) > 500 || host == "" || !strings.ContainsAny(host, ".:") && host != "localhost" {
+	if len(ref) > 500 || host == "" || strings.HasSuffix(host, ":") || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		return location{}, fmt.Errorf("%.100q does not begin with the host of a registry", ref)
 	}
 	if insecure && forced {
@@ -133,10 +140,8 @@ func parseLocation(ref string, insecure bool) (location, error) {
 	if err != nil {
 		return location{}, fmt.Errorf("%.100q: %w", ref, err)
 	}
-	if path != "" {
-		if _, err := name.NewRepository(rest); err != nil {
-			return location{}, fmt.Errorf("%.100q: %w", ref, err)
-		}
+	if path != "" && (len(path) > maxRepository || !repository.MatchString(path)) {
+		return location{}, fmt.Errorf("%.100q: %.100q is not the name of a repository", ref, path)
 	}
 	l := location{"https", registry, path}
 	if insecure || !forced && loopback(host) {

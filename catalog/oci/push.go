@@ -3,14 +3,11 @@ package oci
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"sync"
-
-	"github.com/google/go-containerregistry/pkg/name"
+	"sync/atomic"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/verify"
@@ -48,7 +45,7 @@ func (p *Pusher) Close() error {
 // repository checks a repository's name and puts the prefix before it.
 func (p *Pusher) repository(repo string) (string, error) {
 	full := join(p.prefix, repo)
-	if _, err := name.NewRepository(p.c.at.registry.RegistryStr() + "/" + full); err != nil || repo == "" || strings.ContainsAny(repo, ":@") {
+	if repo == "" || len(full) > maxRepository || !repository.MatchString(full) {
 		return "", fmt.Errorf("push: %.200q is not a repository's name", full)
 	}
 	return full, nil
@@ -87,7 +84,7 @@ func (p *Pusher) PushBlob(ctx context.Context, repo string, d catalog.Descriptor
 	q := to.Query()
 	q.Set("digest", string(d.Digest))
 	to.RawQuery = q.Encode()
-	var wrong error
+	var wrong atomic.Value
 	resp, err = p.c.send(ctx, request{
 		what: what, method: http.MethodPut, url: to, repo: full, push: true, size: d.Size,
 		header: http.Header{"Content-Type": {"application/octet-stream"}},
@@ -96,11 +93,14 @@ func (p *Pusher) PushBlob(ctx context.Context, repo string, d catalog.Descriptor
 			if err != nil {
 				return nil, err
 			}
-			return &verified{&noting{verify.NewReader(b, d.Digest, d.Size), &wrong}, b}, nil
+			return &verified{&heldBack{r: verify.NewReader(b, d.Digest, d.Size), wrong: &wrong}, b}, nil
 		},
 	})
-	if errors.Is(wrong, verify.ErrDigest) {
-		return fmt.Errorf("%s: %w", what, wrong)
+	if wrong, ok := wrong.Load().(bodyError); ok {
+		if err == nil {
+			drain(resp)
+		}
+		return fmt.Errorf("%s: %w", what, wrong.error)
 	}
 	if err != nil {
 		return err
@@ -112,18 +112,44 @@ func (p *Pusher) PushBlob(ctx context.Context, repo string, d catalog.Descriptor
 	return nil
 }
 
-// noting remembers the error that ended a body: net/http does not always tell.
-type noting struct {
-	r   io.Reader
-	err *error
+// heldBack passes bytes on only when those after them could be read, so that a
+// registry never has the whole of a body that turns out wrong. Why is in wrong,
+// because net/http does not always tell.
+type heldBack struct {
+	r     io.Reader
+	wrong *atomic.Value // bodyError
+	held  []byte
+	spare []byte
+	err   error
 }
 
-func (n *noting) Read(p []byte) (int, error) {
-	k, err := n.r.Read(p)
-	if err != nil && err != io.EOF {
-		*n.err = err
+type bodyError struct{ error }
+
+func (h *heldBack) Read(p []byte) (int, error) {
+	for {
+		if len(h.held) > 0 && (h.err == io.EOF || len(h.held) > 1) {
+			most := len(h.held)
+			if h.err != io.EOF {
+				most-- // the last byte waits for what comes after it
+			}
+			n := copy(p, h.held[:most])
+			h.held = h.held[n:]
+			return n, nil
+		}
+		if h.err != nil {
+			return 0, h.err
+		}
+		if h.spare == nil {
+			h.spare = make([]byte, 64<<10)
+		}
+		kept := copy(h.spare, h.held)
+		n, err := h.r.Read(h.spare[kept:])
+		h.held = h.spare[:kept+n]
+		if h.err = err; err != nil && err != io.EOF {
+			h.held = nil
+			h.wrong.Store(bodyError{err})
+		}
 	}
-	return k, err
 }
 
 // has asks whether the registry has the blob.

@@ -40,8 +40,8 @@ func ParseReferrers(b []byte) (*Referrers, error) {
 	return &r, nil
 }
 
-// descriptors reads the entries, at most verify.MaxBundles.
-func (r *Referrers) descriptors() ([]catalog.OCIDescriptor, error) {
+// Descriptors reads the entries, at most verify.MaxBundles.
+func (r *Referrers) Descriptors() ([]catalog.OCIDescriptor, error) {
 	if len(r.Manifests) > verify.MaxBundles {
 		return nil, fmt.Errorf("%d referrers are more than %d", len(r.Manifests), verify.MaxBundles)
 	}
@@ -56,7 +56,7 @@ func (r *Referrers) descriptors() ([]catalog.OCIDescriptor, error) {
 
 // add puts d at the end. It reports false when it is there already.
 func (r *Referrers) add(d catalog.OCIDescriptor) (bool, error) {
-	list, err := r.descriptors()
+	list, err := r.Descriptors()
 	if err != nil {
 		return false, err
 	}

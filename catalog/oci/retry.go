@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
 	"time"
 
@@ -16,14 +17,30 @@ import (
 type budget struct {
 	mu     sync.Mutex
 	failed int
+	sent   int // requests since the last verdict; net/http may silently repeat one
 }
 
 // fail counts a failure and reports whether another try is left.
 func (b *budget) fail() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.failed++
+	b.failed += max(1, b.sent)
+	b.sent = 0
 	return b.failed < MaxFailures
+}
+
+// fine says that the last request did not fail.
+func (b *budget) fine() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sent = 0
+}
+
+// count is told of every connection that a request is sent on.
+func (b *budget) count(httptrace.GotConnInfo) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.sent++
 }
 
 // reset forgets the failures, because there was progress.
@@ -43,7 +60,8 @@ func (b *budget) tries() int {
 type budgetKey struct{}
 
 func withBudget(ctx context.Context, b *budget) context.Context {
-	return context.WithValue(ctx, budgetKey{}, b)
+	ctx = context.WithValue(ctx, budgetKey{}, b)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: b.count})
 }
 
 // newRetrying makes the client for GET and HEAD. It does not follow redirects.
@@ -56,6 +74,10 @@ func newRetrying(t http.RoundTripper, wait time.Duration) *retryablehttp.Client 
 	c.CheckRetry = checkRetry
 	c.Backoff = backoff
 	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	c.PrepareRetry = func(*http.Request) error {
+		c.HTTPClient.CloseIdleConnections() // what net/http silently repeats are requests on old connections
+		return nil
+	}
 	return c
 }
 
@@ -69,10 +91,14 @@ func checkRetry(ctx context.Context, resp *http.Response, err error) (bool, erro
 		return false, err
 	}
 	again, stop := retryablehttp.DefaultRetryPolicy(ctx, resp, err)
+	b, counted := ctx.Value(budgetKey{}).(*budget)
 	if !again || stop != nil {
+		if counted {
+			b.fine()
+		}
 		return false, stop
 	}
-	if b, ok := ctx.Value(budgetKey{}).(*budget); ok && !b.fail() {
+	if counted && !b.fail() {
 		return false, nil
 	}
 	if wait := retryablehttp.DefaultBackoff(0, 0, 0, resp); asksToWait(resp) && (wait < 0 || wait > MaxRetryAfter) {
