@@ -84,9 +84,25 @@ var scenarios = []scenario{
 	},
 }
 
-// crashWorld is a world with migrating data, few generations kept and quick syncs.
+// memory returns a directory in memory where there is such a thing: thousands of
+// small stores are made, and what a disk does is not the subject.
+func memory(t testing.TB) string {
+	dir, err := os.MkdirTemp("/dev/shm", "souk-install")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// crashWorld is a world with migrating data and few generations kept, in memory.
 func crashWorld(t testing.TB, in *safefstest.Injector) *world {
+	return crashWorldIn(t, filepath.Join(memory(t), "plugins"), in)
+}
+
+func crashWorldIn(t testing.TB, dir string, in *safefstest.Injector) *world {
 	w := newWorld(t)
+	w.dir = dir
 	w.o.Keep = 2
 	w.o.Fault = in.Fault
 	w.o.Gate.OK = 1
@@ -163,8 +179,7 @@ func TestCrashChild(t *testing.T) {
 	for _, sc := range scenarios {
 		if sc.name == os.Getenv(crashScenario) {
 			in := &safefstest.Injector{}
-			w := crashWorld(t, in)
-			w.dir = os.Getenv(crashDir)
+			w := crashWorldIn(t, os.Getenv(crashDir), in)
 			in.Arm(n, safefstest.How{Kill: true, Only: safefs.Op.Changes, NoSync: true})
 			w.start()
 			require.NoError(t, sc.apply(w))
@@ -187,7 +202,7 @@ func TestKillAtEveryOperation(t *testing.T) {
 			t.Parallel()
 			in := &safefstest.Injector{}
 			in.Arm(0, safefstest.How{NoSync: true})
-			w := crashWorld(t, in)
+			w := crashWorldIn(t, filepath.Join(t.TempDir(), "plugins"), in)
 			w.start()
 			sc.before(w)
 			require.NoError(t, w.s.Close())
@@ -198,7 +213,7 @@ func TestKillAtEveryOperation(t *testing.T) {
 					copyStore(t, w.dir, dir)
 				}
 				cmd := exec.Command(exe, "-test.run=^TestCrashChild$")
-				cmd.Env = append(os.Environ(), crashScenario+"="+sc.name, crashDir+"="+dir, crashAt+"="+strconv.FormatUint(n, 10))
+				cmd.Env = append(os.Environ(), crashScenario+"="+sc.name, crashDir+"="+dir, crashAt+"="+strconv.FormatUint(n, 10), "TMPDIR="+t.TempDir())
 				out, err := cmd.CombinedOutput()
 				exit, killed := errors.AsType[*exec.ExitError](err)
 				if err != nil {

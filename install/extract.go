@@ -51,16 +51,10 @@ func refuse(format string, args ...any) error {
 // unpack reads the content of an artifact from r and returns the name of the
 // object. Nothing of it is durable yet.
 func (u *unpacker) unpack(ctx context.Context, r io.Reader, a *catalog.Artifact) (object string, err error) {
-	if a.Unpacked > u.limits.Total {
-		return "", refuse("it unpacks to %d bytes, more than %d", a.Unpacked, u.limits.Total)
-	}
-	if a.Entries > u.limits.Entries {
-		return "", refuse("it has %d files and directories, more than %d", a.Entries, u.limits.Entries)
+	if err := u.limits.announced(a); err != nil {
+		return "", err
 	}
 	u.tree, u.buf = make(tree), make([]byte, copyBuffer)
-	if a.Content.Size > u.limits.Total+tarOverhead(u.limits.Entries) {
-		return "", refuse("it is a download of %d bytes, which is more than it may unpack to", a.Content.Size)
-	}
 	if err := u.fs.MkdirAll(path.Join(u.dir, treeDir), 0o755); err != nil {
 		return "", err
 	}
@@ -87,6 +81,20 @@ func (u *unpacker) unpack(ctx context.Context, r io.Reader, a *catalog.Artifact)
 		return "", err
 	}
 	return objectName(manifest), nil
+}
+
+// announced refuses by what the signed manifest says, before anything is downloaded.
+func (l Limits) announced(a *catalog.Artifact) error {
+	if a.Unpacked > l.Total {
+		return refuse("it unpacks to %d bytes, more than %d", a.Unpacked, l.Total)
+	}
+	if a.Entries > l.Entries {
+		return refuse("it has %d files and directories, more than %d", a.Entries, l.Entries)
+	}
+	if a.Content.Size > l.Total+tarOverhead(l.Entries) {
+		return refuse("it is a download of %d bytes, which is more than it may unpack to", a.Content.Size)
+	}
+	return nil
 }
 
 // drain reads the packed stream to its end and returns err, or, when the stream is

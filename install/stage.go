@@ -92,6 +92,9 @@ func (t *transaction) prove(ctx context.Context, st Step, known map[verify.Diges
 	if err != nil {
 		return nil, err
 	}
+	if err := s.o.Limits.announced(artifact); err != nil {
+		return nil, err
+	}
 	report, err := s.o.Verifier.Verify(ctx, subject, evidence)
 	if err == nil {
 		err = report.Err()
