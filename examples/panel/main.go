@@ -1,0 +1,213 @@
+// Command panel is a small server panel with a plugin store in it, and everything
+// the store needs: a registry in the same process, sample plugins that it builds,
+// signs and publishes there, and a signed catalog.
+//
+//	go run ./examples/panel [-addr 127.0.0.1:8080] [-dir DIR] [-reset]
+//
+// It needs Go to build the sample plugins, and no network.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/souk-dev/souk/catalog/oci"
+	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/marketplace"
+	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/verify/sigstore"
+	"github.com/souk-dev/souk/verify/tuf"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "panel:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("panel", flag.ContinueOnError)
+	addr := flags.String("addr", "127.0.0.1:8080", "address to listen on")
+	dir := flags.String("dir", "", "directory for everything (default: souk-panel in the user's cache directory)")
+	reset := flags.Bool("reset", false, "begin with nothing: remove what earlier runs left in the directory")
+	verbose := flags.Bool("v", false, "log what goes on")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil
+		}
+		return err
+	}
+	if *dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return fmt.Errorf("no place to keep things, name one with -dir: %w", err)
+		}
+		*dir = filepath.Join(cache, "souk-panel")
+	}
+	if *reset {
+		if err := clear(*dir); err != nil {
+			return err
+		}
+	}
+	log := slog.New(slog.DiscardHandler)
+	if *verbose {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	// Listen first: a second start of the demo fails here, before it touches anything.
+	ln, err := net.Listen("tcp", *addr)
+	if err != nil {
+		return fmt.Errorf("listen (choose another address with -addr): %w", err)
+	}
+	return serve(ctx, ln, *dir, out, log)
+}
+
+// clear removes what this program put into dir, and nothing else.
+func clear(dir string) error {
+	for _, name := range []string{"registry", "keys", "panel", "wasm-cache"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fmt.Errorf("reset: %w", err)
+		}
+	}
+	return nil
+}
+
+func serve(ctx context.Context, ln net.Listener, dir string, out io.Writer, log *slog.Logger) (err error) {
+	defer func() {
+		if cerr := ln.Close(); !errors.Is(cerr, net.ErrClosed) {
+			err = errors.Join(err, cerr)
+		}
+	}()
+	lab := &lab{}
+	shop, err := openRegistry(ctx, dir, lab, out, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shop.close()) }()
+
+	h, err := newHost(ctx, filepath.Join(dir, "wasm-cache"), log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.close(context.WithoutCancel(ctx))) }()
+
+	m, err := openMarket(filepath.Join(dir, "panel"), shop, h, lab, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	lab.news, lab.publish, lab.sync = shop.news, shop.publishWave, m.Sync
+	if err := m.Sync(ctx); err != nil {
+		log.Warn("first sync", "err", err) // the store shows it, with the last good catalog
+	}
+
+	loopback := isLoopback(ln.Addr().String())
+	u := newUsers(loopback)
+	p, err := newPanel(m, h, u, lab, log)
+	if err != nil {
+		return err
+	}
+	pages, err := p.handler()
+	if err != nil {
+		return err
+	}
+	if !loopback {
+		fmt.Fprintf(out, "This address can be reached by others. To be the administrator, give this token: %s\n", u.token)
+	}
+	fmt.Fprintf(out, "Open http://%s/plugins/ in a browser. Ctrl-C ends it; what you install is kept in %s.\n", display(ln.Addr()), dir)
+
+	running, stop := context.WithCancel(ctx)
+	defer stop()
+	updates := make(chan error, 1)
+	go func() { updates <- m.Run(running) }()
+	server := &http.Server{Handler: pages, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return running }}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ln) }()
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		stop() // ends the streams of events too
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		err = server.Shutdown(bounded)
+	}
+	stop()
+	if uerr := <-updates; uerr != nil && !errors.Is(uerr, context.Canceled) {
+		err = errors.Join(err, uerr)
+	}
+	return err
+}
+
+// openMarket is what a panel does to have a marketplace: name its catalog, its root
+// of trust, who checks signatures, what runs plugins and what these may be granted.
+func openMarket(dir string, shop *registry, h *host, lab *lab, log *slog.Logger) (*marketplace.Market, error) {
+	src, err := oci.New(shop.catalogRef(), oci.Options{Credentials: oci.Anonymous, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	trust, err := tuf.New(shop.root, tuf.Options{Name: "demo"})
+	if err != nil {
+		return nil, err
+	}
+	signed, err := sigstore.New(sigstore.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return marketplace.Open(dir, marketplace.Options{
+		Sources:  []marketplace.Source{{Name: "demo", Source: src, Trust: trust}},
+		Verifier: signed,
+		Host:     h,
+		Panel:    "3.0.0",
+		Policy:   policy,
+		Gate:     install.Gate{OK: 3, Within: 10 * time.Second, Every: 300 * time.Millisecond},
+		Now:      lab.now,
+		Log:      log,
+	})
+}
+
+// policy is what any plugin of this panel may be granted, and what of the panel
+// plugins can ask for.
+var policy = sandbox.Policy{
+	Allow: sandbox.MustSet("ui:dashboard.card", "ui:theme"),
+	Deny:  sandbox.MustSet("exec:/"),
+	Scopes: []sandbox.Scope{
+		{Kind: sandbox.KindUI, Target: "dashboard.card", Risk: sandbox.RiskLow, Sentence: "Can put a card on your dashboard."},
+		{Kind: sandbox.KindUI, Target: "theme", Risk: sandbox.RiskLow, Sentence: "Can change the colours of this panel."},
+		{Kind: sandbox.KindAPI, Target: "server:read", Risk: sandbox.RiskLow, Sentence: "Can see this server's name, load, memory and disks."},
+	},
+}
+
+func isLoopback(hostport string) bool {
+	name := hostport
+	if h, _, err := net.SplitHostPort(hostport); err == nil {
+		name = h
+	}
+	if strings.EqualFold(name, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(name, "[]"))
+	return err == nil && ip.IsLoopback()
+}
+
+// display is the address as a person would type it.
+func display(a net.Addr) string {
+	if t, ok := a.(*net.TCPAddr); ok && t.IP.IsUnspecified() {
+		return fmt.Sprintf("localhost:%d", t.Port)
+	}
+	return a.String()
+}
