@@ -1,0 +1,346 @@
+package store
+
+import (
+	_ "embed" // the OpenAPI document
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/catalog/search"
+	"github.com/souk-dev/souk/install"
+)
+
+//go:embed openapi.json
+var openAPI []byte
+
+// writeJSON sends v. It was made by us and always encodes; that the client went
+// away is nobody's concern.
+func (h *Handler) writeJSON(w http.ResponseWriter, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		h.o.Log.Error("answer does not encode", "error", err)
+		status, b = http.StatusInternalServerError, []byte("{}")
+	}
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
+	w.WriteHeader(status)
+	if _, err := w.Write(append(b, '\n')); err != nil {
+		h.o.Log.Debug("answer not sent", "error", err)
+	}
+}
+
+// failJSON writes an error as an RFC 9457 problem.
+func (h *Handler) failJSON(w http.ResponseWriter, _ *http.Request, _ Actor, err error) {
+	p := h.explain(err)
+	w.Header().Set("Content-Type", "application/problem+json")
+	h.writeJSON(w, p.Status, p)
+}
+
+// readJSON reads a request's body, all of it, unknown fields refused.
+func readJSON(r *http.Request, v any) error {
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		return fmt.Errorf("%w: the content type is not application/json", errRequest)
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("%w: %w", errRequest, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("%w: more than one value", errRequest)
+	}
+	return nil
+}
+
+func (h *Handler) apiDocument(w http.ResponseWriter, _ *http.Request, _ Actor) error {
+	var doc map[string]any
+	if err := json.Unmarshal(openAPI, &doc); err != nil {
+		return err
+	}
+	doc["servers"] = []any{map[string]any{"url": h.url("api", "v1")}}
+	h.writeJSON(w, http.StatusOK, doc)
+	return nil
+}
+
+type pluginJSON struct {
+	catalog.Listing
+	Source    string         `json:"source"`
+	Stats     *catalog.Stats `json:"stats,omitempty"`
+	Installed string         `json:"installed,omitempty"` // version
+	State     string         `json:"state"`
+	Why       string         `json:"why,omitempty"`
+}
+
+type pluginsJSON struct {
+	Plugins []pluginJSON  `json:"plugins"`
+	Next    string        `json:"next"` // cursor; empty: no more
+	Total   int           `json:"total"`
+	Facets  facetsJSON    `json:"facets"`
+	Catalog catalogJSON   `json:"catalog"`
+	Sources []catalogJSON `json:"sources"`
+}
+
+type facetsJSON struct {
+	Categories []search.Count `json:"categories"`
+	Tags       []search.Count `json:"tags"`
+}
+
+// catalogJSON is how a catalog stands; for all of them the worst.
+type catalogJSON struct {
+	Name   string   `json:"name,omitempty"`
+	Serial uint64   `json:"serial"`
+	Age    int64    `json:"age"` // seconds since it was confirmed as the newest; -1: never
+	State  string   `json:"state"`
+	Error  *problem `json:"error,omitempty"`
+}
+
+func (h *Handler) pluginJSON(on panel, a Actor, l catalog.Listing, source string, st catalog.Stats) pluginJSON {
+	s := h.standing(on, a, l, source)
+	p := pluginJSON{Listing: l, Source: source, Installed: s.Version, State: s.State, Why: s.Why}
+	if st.ID != "" {
+		p.Stats = &st
+	}
+	return p
+}
+
+func (h *Handler) catalogs() (all []catalogJSON, worst catalogJSON) {
+	rank := map[string]int{sourceFresh: 0, sourceEmpty: 1, sourceStale: 2, sourceError: 3, sourceExpired: 4}
+	worst = catalogJSON{State: sourceEmpty, Age: -1}
+	for i, s := range h.m.Sources() {
+		c := catalogJSON{Name: s.Name, Serial: s.Serial, State: string(s.State), Age: -1}
+		if !s.Synced.IsZero() {
+			c.Age = int64(max(0, h.o.Now().Sub(s.Synced)) / time.Second)
+		}
+		if s.Err != nil {
+			p := h.explain(s.Err)
+			c.Error = &p
+		}
+		if i == 0 || rank[c.State] > rank[worst.State] {
+			worst = catalogJSON{Serial: c.Serial, Age: c.Age, State: c.State}
+		}
+		all = append(all, c)
+	}
+	return notNil(all), worst
+}
+
+func (h *Handler) apiPlugins(w http.ResponseWriter, r *http.Request, a Actor) error {
+	v := r.URL.Query()
+	q := h.query(v)
+	if c := v.Get("cursor"); c != "" {
+		n, err := strconv.Atoi(c)
+		if err != nil || n < 0 || n > maxOffset {
+			return fmt.Errorf("%w: unknown cursor", errRequest)
+		}
+		q.Offset = n
+	}
+	if s := v.Get("limit"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > search.MaxLimit {
+			return fmt.Errorf("%w: limit is not a number from 1 to %d", errRequest, search.MaxLimit)
+		}
+		q.Limit = n
+	}
+	found := h.m.Search(q)
+	on := h.panel()
+	out := pluginsJSON{Plugins: []pluginJSON{}, Total: found.Total, Facets: facetsJSON{notNil(found.Categories), notNil(found.Tags)}}
+	out.Sources, out.Catalog = h.catalogs()
+	for _, hit := range found.Hits {
+		out.Plugins = append(out.Plugins, h.pluginJSON(on, a, hit.Listing, hit.Source, hit.Stats))
+	}
+	if end := q.Offset + len(found.Hits); end < found.Total && len(found.Hits) > 0 {
+		out.Next = strconv.Itoa(end)
+	}
+	h.writeJSON(w, http.StatusOK, out)
+	return nil
+}
+
+// lookUp finds the plugin of a request's path.
+func (h *Handler) lookUp(r *http.Request) (catalog.Plugin, error) {
+	id, err := pluginID(r)
+	if err != nil {
+		return catalog.Plugin{}, err
+	}
+	return h.m.Plugin(id)
+}
+
+// newest returns the release that a detail page is about.
+func newest(p catalog.Plugin) (catalog.Release, error) {
+	if p.Latest == "" && len(p.Releases) > 0 {
+		return p.Releases[0], nil
+	}
+	return release(p, p.Latest)
+}
+
+type detailJSON struct {
+	pluginJSON
+	Publisher   catalog.Publisher    `json:"publisher"`
+	Advisories  []catalog.Advisory   `json:"advisories"`
+	Permissions []permissionJSON     `json:"permissions"`
+	Needs       []catalog.Dependency `json:"dependencies"`
+	Screenshots int                  `json:"screenshots"`
+}
+
+type permissionJSON struct {
+	Permission string `json:"permission"`
+	Risk       string `json:"risk"`
+	Verdict    string `json:"verdict"`
+	Sentence   string `json:"sentence"`
+	Reason     string `json:"reason,omitempty"`
+	Optional   bool   `json:"optional"`
+}
+
+func (h *Handler) apiPlugin(w http.ResponseWriter, r *http.Request, a Actor) error {
+	p, err := h.lookUp(r)
+	if err != nil {
+		return err
+	}
+	on := h.panel()
+	d := h.describe(on, a, p)
+	out := detailJSON{
+		pluginJSON: h.pluginJSON(on, a, p.Listing, p.Source, p.Stats), Publisher: p.Publisher, Advisories: notNil(p.Advisories),
+		Permissions: []permissionJSON{}, Needs: notNil(d.Release.Manifest.Dependencies), Screenshots: len(d.Release.Manifest.Screenshots),
+	}
+	out.Publisher.Signers = notNil(out.Publisher.Signers)
+	out.State, out.Why = d.Standing.State, d.Standing.Why
+	for _, rule := range d.Rules {
+		out.Permissions = append(out.Permissions, permissionJSON{string(rule.Permission), rule.Risk.String(), rule.Verdict.String(), rule.Sentence, rule.Reason, rule.Optional})
+	}
+	h.writeJSON(w, http.StatusOK, out)
+	return nil
+}
+
+type versionJSON struct {
+	Version   string        `json:"version"`
+	Digest    string        `json:"digest"`
+	Size      int64         `json:"size"`
+	State     catalog.State `json:"state,omitempty"`
+	Reason    string        `json:"reason,omitempty"`
+	Published time.Time     `json:"published"`
+	Notes     string        `json:"notes,omitempty"` // Markdown
+}
+
+func versionOf(r catalog.Release) versionJSON {
+	return versionJSON{r.Version, string(r.Digest), r.Size, r.State, r.Reason, r.Published, r.Notes}
+}
+
+func (h *Handler) apiVersions(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	p, err := h.lookUp(r)
+	if err != nil {
+		return err
+	}
+	out := []versionJSON{}
+	for _, rel := range p.Releases {
+		out = append(out, versionOf(rel))
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"versions": out})
+	return nil
+}
+
+func (h *Handler) apiReadme(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	p, err := h.lookUp(r)
+	if err != nil {
+		return err
+	}
+	rel, err := newest(p)
+	if err != nil {
+		return err
+	}
+	html, err := h.readme(r.Context(), rel)
+	if err != nil {
+		return err
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"version": rel.Version, "html": string(html)})
+	return nil
+}
+
+// apiScreenshot serves the n-th screenshot of the newest release, from 0.
+func (h *Handler) apiScreenshot(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	p, err := h.lookUp(r)
+	if err != nil {
+		return err
+	}
+	rel, err := newest(p)
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(r.PathValue("n"))
+	if err != nil || n < 0 || n >= len(rel.Manifest.Screenshots) {
+		return fmt.Errorf("screenshot of %s: %w", rel.Ref, catalog.ErrNotFound)
+	}
+	return h.picture(w, r, rel, rel.Manifest.Screenshots[n].File)
+}
+
+type installedJSON struct {
+	ID          catalog.PluginID `json:"id"`
+	Version     string           `json:"version"`
+	Source      string           `json:"source"`
+	Digest      string           `json:"digest"`
+	Signer      string           `json:"signer"`
+	Root        bool             `json:"root"`
+	Enabled     bool             `json:"enabled"`
+	Since       time.Time        `json:"since"`
+	Permissions []string         `json:"permissions"` // granted
+}
+
+func installedOf(i install.Installed) installedJSON {
+	out := installedJSON{i.Plugin, i.Version, i.Source, string(i.Digest), i.Signer, i.Root, i.Enabled, i.Since, []string{}}
+	for p := range i.Grants.All() {
+		out.Permissions = append(out.Permissions, string(p))
+	}
+	return out
+}
+
+func (h *Handler) apiInstalled(w http.ResponseWriter, _ *http.Request, _ Actor) error {
+	out := []installedJSON{}
+	for _, i := range h.m.Installed() {
+		out = append(out, installedOf(i))
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"installed": out})
+	return nil
+}
+
+type offerJSON struct {
+	Plugin  catalog.PluginID `json:"plugin"`
+	From    string           `json:"from"`
+	To      versionJSON      `json:"to"`
+	Verdict string           `json:"verdict"`
+	Until   time.Time        `json:"until,omitzero"`
+	Why     []string         `json:"why"`
+	Wider   bool             `json:"wider"`
+	Added   []string         `json:"added"` // permissions added or widened
+}
+
+func (h *Handler) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	offers, err := h.m.Offers(r.Context())
+	if err != nil {
+		return err
+	}
+	out := []offerJSON{}
+	for _, o := range offers {
+		j := offerJSON{o.Plugin, o.From.Version, versionOf(o.To), string(o.Decision.Verdict), o.Decision.Until, notNil(o.Decision.Why), o.Risk.Wider, []string{}}
+		for _, c := range append(o.Risk.Permissions.Added[:len(o.Risk.Permissions.Added):len(o.Risk.Permissions.Added)], o.Risk.Permissions.Widened...) {
+			j.Added = append(j.Added, string(c.Permission))
+		}
+		out = append(out, j)
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"updates": out})
+	return nil
+}
+
+func (h *Handler) apiHistory(w http.ResponseWriter, _ *http.Request, _ Actor) error {
+	entries, err := h.m.History()
+	if err != nil {
+		return err
+	}
+	for i := range entries {
+		entries[i].Changes = notNil(entries[i].Changes)
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"history": notNil(entries)})
+	return nil
+}

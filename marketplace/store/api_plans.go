@@ -1,0 +1,210 @@
+package store
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/catalog/resolve"
+	"github.com/souk-dev/souk/install"
+)
+
+// maxWanted is the most plugins that one request may name.
+const maxWanted = 100
+
+// changeJSON is what a client asks to be planned. Exactly one field is used.
+type changeJSON struct {
+	Install []struct {
+		Plugin string `json:"plugin"`
+		Range  string `json:"range"`
+	} `json:"install"`
+	Source    string   `json:"source"`
+	Update    []string `json:"update"`
+	UpdateAll bool     `json:"updateAll"`
+	Remove    []string `json:"remove"`
+	Rollback  uint64   `json:"rollback"`
+}
+
+// change checks what was sent.
+func (c changeJSON) change() (install.Change, error) {
+	out := install.Change{UpdateAll: c.UpdateAll, Rollback: c.Rollback, Source: c.Source}
+	used := 0
+	for _, on := range []bool{len(c.Install) > 0, len(c.Update) > 0, c.UpdateAll, len(c.Remove) > 0, c.Rollback > 0} {
+		if on {
+			used++
+		}
+	}
+	if used != 1 {
+		return out, fmt.Errorf("%w: exactly one of install, update, updateAll, remove and rollback is given", errRequest)
+	}
+	if len(c.Install)+len(c.Update)+len(c.Remove) > maxWanted {
+		return out, fmt.Errorf("%w: more than %d plugins", errRequest, maxWanted)
+	}
+	for _, w := range c.Install {
+		id, err := parsePlugin(w.Plugin)
+		if err != nil {
+			return out, err
+		}
+		if _, err := catalog.ParseRange(w.Range); err != nil {
+			return out, fmt.Errorf("%w: %w", errRequest, err)
+		}
+		out.Install = append(out.Install, resolve.Want{Plugin: id, Range: w.Range})
+	}
+	for _, list := range []struct {
+		from []string
+		to   *[]catalog.PluginID
+	}{{c.Update, &out.Update}, {c.Remove, &out.Remove}} {
+		for _, s := range list.from {
+			id, err := parsePlugin(s)
+			if err != nil {
+				return out, err
+			}
+			*list.to = append(*list.to, id)
+		}
+	}
+	return out, nil
+}
+
+type planJSON struct {
+	ID       string        `json:"id"`
+	Title    string        `json:"title"`
+	Base     uint64        `json:"base"`
+	Rollback uint64        `json:"rollback,omitempty"`
+	Download int64         `json:"download"`
+	Steps    []stepJSON    `json:"steps"`
+	Consents []consentJSON `json:"consents"`
+	Warnings []string      `json:"warnings"`
+}
+
+type stepJSON struct {
+	Action  install.Action   `json:"action"`
+	Plugin  catalog.PluginID `json:"plugin"`
+	Version string           `json:"version"`
+	Digest  string           `json:"digest"`
+	From    string           `json:"from,omitempty"`
+	Source  string           `json:"source"`
+	Root    bool             `json:"root"`
+	Why     string           `json:"why"`
+}
+
+type consentJSON struct {
+	ID         string           `json:"id"`
+	Plugin     catalog.PluginID `json:"plugin"`
+	Kind       install.NeedKind `json:"kind"`
+	Permission string           `json:"permission,omitempty"`
+	Risk       string           `json:"risk"`
+	Sentence   string           `json:"sentence"`
+	Optional   bool             `json:"optional"`
+	New        bool             `json:"new"`
+}
+
+func planOf(p *install.Plan) planJSON {
+	out := planJSON{p.ID(), p.Title, p.Base, p.Rollback, p.Download, []stepJSON{}, []consentJSON{}, notNil(p.Warnings)}
+	for _, s := range p.Steps {
+		j := stepJSON{Action: s.Action, Plugin: s.Release.Plugin, Version: s.Release.Version, Digest: string(s.Release.Digest), Source: s.Source, Root: s.Root, Why: s.Why}
+		if s.From != nil {
+			j.From = s.From.Version
+		}
+		out.Steps = append(out.Steps, j)
+	}
+	for _, n := range p.Consents {
+		out.Consents = append(out.Consents, consentJSON{n.ID, n.Plugin, n.Kind, string(n.Ruling.Permission), n.Risk.String(), n.Sentence, n.Optional, n.New})
+	}
+	return out
+}
+
+func (h *Handler) apiMakePlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	var in changeJSON
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	c, err := in.change()
+	if err != nil {
+		return err
+	}
+	p, err := h.m.Plan(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", h.url("api", "v1", "plans", p.ID()))
+	h.writeJSON(w, http.StatusCreated, planOf(p))
+	return nil
+}
+
+func (h *Handler) apiPlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	p, err := h.m.PlanByID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	h.writeJSON(w, http.StatusOK, planOf(p))
+	return nil
+}
+
+func (h *Handler) apiApply(w http.ResponseWriter, r *http.Request, a Actor) error {
+	var in struct {
+		Consents []string `json:"consents"`
+	}
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	op, _, err := h.apply(r, a, in.Consents)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Location", h.url("api", "v1", "operations", op.ID))
+	h.writeJSON(w, http.StatusAccepted, h.operationJSON(op))
+	return nil
+}
+
+type operationJSON struct {
+	ID       string             `json:"id"`
+	Plan     string             `json:"plan"`
+	Title    string             `json:"title"`
+	Actor    string             `json:"actor"`
+	State    install.State      `json:"state"`
+	Word     string             `json:"word"`     // the state for people, in the language of the pages
+	Progress float64            `json:"progress"` // 0 to 1
+	Percent  int                `json:"percent"`  // of the download; -1: not known
+	Plugin   catalog.PluginID   `json:"plugin,omitempty"`
+	Plugins  []catalog.PluginID `json:"plugins"`
+	Done     int64              `json:"done"` // bytes
+	Total    int64              `json:"total"`
+	Started  time.Time          `json:"started"`
+	Ended    time.Time          `json:"ended,omitzero"`
+	Restored bool               `json:"restored"`
+	Final    bool               `json:"final"`
+	Verdict  string             `json:"verdict,omitempty"` // what came of it, for people
+	Log      []string           `json:"log"`
+	Error    *problem           `json:"error"` // null unless it failed
+}
+
+func (h *Handler) operationJSON(op install.Operation) operationJSON {
+	v := h.operationView(op)
+	return operationJSON{
+		op.ID, op.Plan, op.Title, op.Actor, op.State, v.Word, v.Progress, v.Percent, op.Plugin, notNil(op.Plugins),
+		op.Done, op.Total, op.Started, op.Ended, op.Restored, v.Final, v.Verdict, notNil(op.Log), v.Problem,
+	}
+}
+
+func (h *Handler) apiOperation(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	op, err := h.m.Operation(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	h.writeJSON(w, http.StatusOK, h.operationJSON(op))
+	return nil
+}
+
+func (h *Handler) apiCancel(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	id := r.PathValue("id")
+	if err := h.m.Cancel(id); err != nil {
+		return err
+	}
+	op, err := h.m.Operation(id)
+	if err != nil {
+		return err
+	}
+	h.writeJSON(w, http.StatusAccepted, h.operationJSON(op))
+	return nil
+}

@@ -1,0 +1,236 @@
+package store
+
+import (
+	"html/template"
+	"net/http"
+	"slices"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/update"
+)
+
+type updatesPage struct {
+	Rows     []offerRow
+	Tried    []triedRow // releases that were tried here and did not work
+	Problem  *problem   // why the offers could not be worked out
+	Frozen   bool
+	State    update.State
+	ReadOnly bool
+	Any      bool // something is installed at all
+}
+
+type offerRow struct {
+	update.Offer
+	Name     string
+	Icon     string
+	Verdict  string // in words
+	Kind     string // "ok", "warn", "info"
+	Facts    []notice
+	Added    []addition
+	Notes    []noteView
+	Standing standing
+	Held     bool
+	Failed   *failure
+}
+
+// addition is a permission that an update asks for beyond what was granted.
+type addition struct {
+	Sentence, Was string
+	Risk          sandbox.Risk
+}
+
+type noteView struct {
+	update.Note
+	HTML template.HTML
+}
+
+type triedRow struct {
+	update.Failure
+	Name, Text, Cause string
+}
+
+func (h *Handler) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
+	on := h.panel()
+	c := updatesPage{State: h.m.UpdateState(), ReadOnly: !a.Install, Any: len(on.here) > 0}
+	c.Frozen = c.State.Frozen
+	offers, err := h.m.Offers(r.Context())
+	if err != nil {
+		p := h.explain(err)
+		c.Problem = &p
+	}
+	for _, o := range offers {
+		c.Rows = append(c.Rows, h.offerRow(on, a, o, c.State))
+	}
+	for _, f := range c.State.Failures {
+		t := triedRow{Failure: f, Name: string(f.Ref.Plugin), Cause: oneLine(f.Error, maxCause)}
+		if p, ok := on.here[f.Ref.Plugin]; ok && p.Manifest.Name != "" {
+			t.Name = oneLine(p.Manifest.Name, 200)
+			t.Text = h.text.T("tried.back", f.Ref.Version, p.Version)
+		} else {
+			t.Text = h.text.T("tried.out", f.Ref.Version)
+		}
+		c.Tried = append(c.Tried, t)
+	}
+	h.show(w, r, a, http.StatusOK, "updates", &page{Title: h.text.T("updates.title"), Nav: "updates", Notices: h.shelfNotices(), Content: c, Refresh: on.running()})
+	return nil
+}
+
+// offerRow puts an offer into words.
+func (h *Handler) offerRow(on panel, a Actor, o update.Offer, state update.State) offerRow {
+	row := offerRow{Offer: o, Name: oneLine(o.Name, 200), Failed: h.lastFailure(o.Plugin)}
+	if row.Name == "" {
+		row.Name = string(o.Plugin)
+	}
+	if b, ok := blob(o.To, o.To.Manifest.Icon); ok {
+		row.Icon = h.mediaURL(o.To.Ref, b)
+	}
+	row.Standing = h.standing(on, a, catalog.Listing{ID: o.Plugin, Latest: o.To.Version}, o.Source)
+	_, row.Held = state.Holds[o.Plugin]
+	switch o.Decision.Verdict {
+	case update.Auto:
+		row.Verdict, row.Kind = h.text.T("offer.auto"), "ok"
+	case update.Wait:
+		row.Verdict, row.Kind = h.text.T("offer.wait"), "info"
+		if !o.Decision.Until.IsZero() {
+			row.Verdict = h.text.T("offer.wait.until", h.text.DateTime(o.Decision.Until))
+		}
+	case update.Held:
+		row.Verdict, row.Kind = h.text.T("offer.held"), "info"
+	default:
+		row.Verdict, row.Kind = h.text.T("offer.ask"), "warn"
+	}
+	fact := func(on bool, kind, icon, text string) {
+		if on {
+			row.Facts = append(row.Facts, notice{Kind: kind, Icon: icon, Title: text})
+		}
+	}
+	risk := o.Risk
+	fact(len(risk.Security) > 0, "danger", "shield-check", h.text.T("fact.security"))
+	fact(risk.Signer, "danger", "key-round", h.text.T("fact.signer"))
+	fact(risk.Wider, "warn", "shield-alert", h.text.T("fact.wider"))
+	fact(risk.Breaking, "warn", "triangle-alert", h.text.T("fact.breaking"))
+	fact(risk.Major && !risk.Breaking, "warn", "triangle-alert", h.text.T("fact.major"))
+	fact(risk.Native, "warn", "terminal", h.text.T("fact.native"))
+	fact(risk.Data, "info", "database", h.text.T("fact.data"))
+	fact(len(risk.Dependencies) > 0, "info", "package", h.text.N("fact.dependencies", len(risk.Dependencies)))
+	for _, c := range slices.Concat(risk.Permissions.Added, risk.Permissions.Widened) {
+		var add addition
+		add.Sentence, add.Risk = h.sentence(c.Permission)
+		if c.Was != "" {
+			add.Was, _ = h.sentence(c.Was)
+		}
+		row.Added = append(row.Added, add)
+	}
+	slices.SortStableFunc(row.Added, func(a, b addition) int { return int(a.Risk) - int(b.Risk) })
+	for _, n := range o.Notes {
+		row.Notes = append(row.Notes, noteView{n, h.note(n.Text)})
+	}
+	return row
+}
+
+// sentence says what a permission allows, in the panel's own words where it has them.
+func (h *Handler) sentence(p sandbox.Permission) (string, sandbox.Risk) {
+	if set, err := sandbox.NewSet(p); err == nil {
+		for _, r := range h.m.Policy().Decide(set, sandbox.Consent{}).Rulings {
+			return r.Sentence, r.Risk
+		}
+	}
+	return sandbox.Explain(p)
+}
+
+type historyPage struct {
+	Entries  []entryRow
+	Points   []point
+	ReadOnly bool
+	Problem  *problem
+}
+
+type entryRow struct {
+	install.Entry
+	Word, Kind, Icon string
+	URL              string
+	Failed           *failure
+	Lines            []string
+}
+
+// point is a generation that can be gone back to.
+type point struct {
+	install.Generation
+	Current bool
+	Lines   []string // what going back would change
+	Lost    []string // plugins whose data would be as it was then
+}
+
+func (h *Handler) history(w http.ResponseWriter, r *http.Request, a Actor) error {
+	on := h.panel()
+	c := historyPage{ReadOnly: !a.Install}
+	entries, err := h.m.History()
+	if err != nil {
+		p := h.explain(err)
+		c.Problem = &p
+	}
+	for _, e := range entries {
+		row := entryRow{Entry: e, Word: h.text.T("state." + string(e.State)), URL: h.url("operations", e.ID), Kind: "muted", Icon: "ban"}
+		switch e.State {
+		case install.StateDone:
+			row.Kind, row.Icon = "ok", "circle-check"
+		case install.StateFailed:
+			row.Kind, row.Icon = "danger", "circle-x"
+		}
+		for _, s := range e.Changes {
+			row.Lines = append(row.Lines, h.step(s.Action, s.Plugin, s.From, s.To))
+			if e.State == install.StateFailed && row.Failed == nil {
+				row.Failed = h.failure(e, s)
+			}
+		}
+		c.Entries = append(c.Entries, row)
+	}
+	generations, err := h.m.Generations()
+	if err != nil && c.Problem == nil {
+		p := h.explain(err)
+		c.Problem = &p
+	}
+	for i, g := range generations {
+		c.Points = append(c.Points, h.point(g, generations[0], i == 0))
+	}
+	h.show(w, r, a, http.StatusOK, "history", &page{Title: h.text.T("history.title"), Nav: "history", Content: c, Refresh: on.running()})
+	return nil
+}
+
+// step is one change in words.
+func (h *Handler) step(a install.Action, id catalog.PluginID, from, to string) string {
+	switch a {
+	case install.ActInstall:
+		return h.text.T("step.install", id, to)
+	case install.ActRemove:
+		return h.text.T("step.remove", id, from)
+	}
+	return h.text.T("step.change", id, from, to)
+}
+
+// point says what going back from now to g would change.
+func (h *Handler) point(g, now install.Generation, current bool) point {
+	p := point{Generation: g, Current: current}
+	for id, was := range g.Plugins {
+		is, here := now.Plugins[id]
+		switch {
+		case !here:
+			p.Lines = append(p.Lines, h.step(install.ActInstall, id, "", was.Version))
+		case is.Version != was.Version || is.Digest != was.Digest:
+			p.Lines = append(p.Lines, h.step(install.ActReplace, id, is.Version, was.Version))
+		}
+		if here && is.Data != was.Data {
+			p.Lost = append(p.Lost, string(id))
+		}
+	}
+	for id, is := range now.Plugins {
+		if _, there := g.Plugins[id]; !there {
+			p.Lines = append(p.Lines, h.step(install.ActRemove, id, is.Version, ""))
+		}
+	}
+	slices.Sort(p.Lines)
+	slices.Sort(p.Lost)
+	return p
+}

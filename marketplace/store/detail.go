@@ -1,0 +1,219 @@
+package store
+
+import (
+	"html/template"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/sandbox"
+)
+
+var tabs = []string{"", "permissions", "versions", "dependencies", "security"}
+
+type detailPage struct {
+	card
+	Tab        string
+	Tabs       []facet
+	Release    catalog.Release // the one described: the newest, or the installed one when there is none
+	Owner      catalog.Publisher
+	Source     string
+	Readme     template.HTML
+	ReadmeErr  *problem
+	Shots      []shot
+	Rules      []rule
+	Versions   []version
+	Needs      []dependency
+	Advisories []advisory
+	Links      []facet
+	Failed     *failure // the last change of it that failed
+	Risk       sandbox.Risk
+	Signers    []string
+	Platforms  string
+}
+
+type shot struct{ URL, Alt, Caption string }
+
+// rule is a permission in words.
+type rule struct {
+	sandbox.Ruling
+	Reason   string // by the publisher
+	Optional bool
+}
+
+type version struct {
+	catalog.Release
+	Notes     template.HTML
+	Installed bool
+	Choose    bool // may be installed in place of what is there
+}
+
+type dependency struct {
+	catalog.Dependency
+	Name      string
+	Installed string // version
+	Known     bool
+}
+
+type advisory struct {
+	catalog.Advisory
+	Text   template.HTML
+	Here   bool // concerns the installed version
+	Active bool
+	Link   string
+}
+
+func (h *Handler) detail(w http.ResponseWriter, r *http.Request, a Actor) error {
+	id, err := pluginID(r)
+	if err != nil {
+		return err
+	}
+	tab := r.PathValue("tab")
+	if !slices.Contains(tabs, tab) {
+		return errNoPage
+	}
+	p, err := h.m.Plugin(id)
+	if err != nil {
+		return err
+	}
+	on := h.panel()
+	d := h.describe(on, a, p)
+	d.Tab = tab
+	for _, t := range tabs {
+		name := t
+		if t == "" {
+			name = "overview"
+		}
+		f := facet{Value: t, Name: h.text.T("tab." + name), URL: h.url("p", id.Publisher(), id.Name()), Current: t == tab}
+		if t != "" {
+			f.URL = h.url("p", id.Publisher(), id.Name(), t)
+		}
+		switch t {
+		case "versions":
+			f.N = len(p.Releases)
+		case "permissions":
+			f.N = len(d.Rules)
+		}
+		d.Tabs = append(d.Tabs, f)
+	}
+	if tab == "" {
+		html, err := h.readme(r.Context(), d.Release)
+		if err != nil {
+			problem := h.explain(err)
+			d.ReadmeErr = &problem
+		}
+		d.Readme = html
+	}
+	d.Failed = h.lastFailure(id)
+	h.show(w, r, a, http.StatusOK, "detail", &page{Title: d.Name, Nav: "browse", Notices: h.shelfNotices(), Content: d, Refresh: on.running()})
+	return nil
+}
+
+// describe works out everything of a detail page that needs no I/O.
+func (h *Handler) describe(on panel, a Actor, p catalog.Plugin) detailPage {
+	d := detailPage{Owner: p.Publisher, Source: p.Source, Risk: sandbox.RiskLow}
+	d.Listing, d.Stats, d.Publisher = p.Listing, p.Stats, p.ID.Publisher()
+	d.Name, d.Summary = h.words(p.Listing)
+	d.Standing = h.judge(h.standing(on, a, p.Listing, p.Source), p)
+	if i := slices.IndexFunc(p.Releases, func(r catalog.Release) bool { return r.Version == p.Latest }); i >= 0 {
+		d.Release = p.Releases[i]
+	} else if len(p.Releases) > 0 {
+		d.Release = p.Releases[0]
+	}
+	m := d.Release.Manifest
+	if blob, ok := blob(d.Release, m.Icon); ok {
+		d.Icon = h.mediaURL(d.Release.Ref, blob)
+	}
+	for _, s := range m.Screenshots {
+		if b, ok := blob(d.Release, s.File); ok {
+			d.Shots = append(d.Shots, shot{h.mediaURL(d.Release.Ref, b), s.Alt, s.Caption})
+		}
+	}
+	d.Rules = h.rules(m, d.Standing.Here)
+	for _, r := range d.Rules {
+		d.Risk = min(d.Risk, r.Risk)
+	}
+	d.Platforms = strings.Join(m.Platforms, ", ")
+	for _, l := range []struct{ key, url string }{{"homepage", m.Homepage}, {"source", m.Source}, {"support", m.Support}} {
+		if web(l.url) {
+			d.Links = append(d.Links, facet{Name: h.text.T("link." + l.key), URL: l.url})
+		}
+	}
+	for _, r := range p.Releases {
+		here := d.Standing.Here != nil && d.Standing.Version == r.Version
+		d.Versions = append(d.Versions, version{r, h.note(r.Notes), here, !here && r.State == catalog.Active && h.forbidden(p, r) == "" && !h.expired(p.Source)})
+	}
+	for _, n := range m.Dependencies {
+		dep := dependency{Dependency: n, Name: string(n.ID), Installed: on.here[n.ID].Version}
+		if q, err := h.m.Plugin(n.ID); err == nil { // not listed: shown by its id
+			dep.Known = true
+			dep.Name, _ = h.words(q.Listing)
+		}
+		d.Needs = append(d.Needs, dep)
+	}
+	for _, v := range p.Advisories {
+		link := ""
+		if web(v.URL) {
+			link = v.URL
+		}
+		here := d.Standing.Here != nil && slices.ContainsFunc(p.Releases, func(r catalog.Release) bool { return r.Version == d.Standing.Version && v.Concerns(r) })
+		d.Advisories = append(d.Advisories, advisory{v, h.note(v.Detail), here, v.Active(h.o.Now()), link})
+	}
+	d.Signers = h.signers(p.Publisher)
+	return d
+}
+
+// rules says of each permission of a manifest what the panel makes of it, the
+// riskiest first.
+func (h *Handler) rules(m catalog.Manifest, here *install.Installed) []rule {
+	all, _, err := m.Wants()
+	if err != nil {
+		return nil // a manifest that was read by catalog has only good ones
+	}
+	given := sandbox.Consent{}
+	if here != nil {
+		given = here.Consent
+	}
+	var out []rule
+	for _, r := range h.m.Policy().Decide(all, given).Rulings {
+		line := rule{Ruling: r}
+		if i := slices.IndexFunc(m.Permissions, func(q catalog.PermissionRequest) bool { return q.Permission() == r.Permission }); i >= 0 {
+			line.Reason, line.Optional = oneLine(m.Permissions[i].Reason, 500), m.Permissions[i].Optional
+		}
+		out = append(out, line)
+	}
+	slices.SortStableFunc(out, func(a, b rule) int { return int(a.Risk) - int(b.Risk) })
+	return out
+}
+
+// signers says who may sign in a publisher's name now.
+func (h *Handler) signers(p catalog.Publisher) []string {
+	var out []string
+	now := h.o.Now()
+	for _, s := range p.Signers {
+		if !s.Revoked.IsZero() || !s.Until.IsZero() && now.After(s.Until) || now.Before(s.From) {
+			continue
+		}
+		out = append(out, h.signer(s.ID()))
+	}
+	return out
+}
+
+// signer writes an identity for people.
+func (h *Handler) signer(id string) string {
+	if key, ok := strings.CutPrefix(id, "key:"); ok {
+		return h.text.T("signer.key", key[:min(len(key), 16)])
+	}
+	if who, ok := strings.CutPrefix(id, "keyless:"); ok {
+		issuer, subject, _ := strings.Cut(who, "#")
+		return h.text.T("signer.keyless", oneLine(subject, 200), oneLine(issuer, 200))
+	}
+	return h.text.T("signer.unknown")
+}
+
+// web reports whether an address by a publisher may be a link.
+func web(url string) bool {
+	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")
+}

@@ -1,0 +1,37 @@
+// Package store is the storefront: an [http.Handler] that a panel mounts at a
+// prefix and that looks like a part of the panel. People find plugins there, read
+// what they are and what they ask for, install, update, roll back and remove them.
+//
+// Pages are rendered on the server and work as plain forms without JavaScript; one
+// small script adds live progress, dialogs and updates in place. Beside the pages
+// there is a JSON interface under <BasePath>api/v1/, described by the OpenAPI
+// document at <BasePath>api/v1/openapi.json.
+//
+//	shop, err := store.New(market, store.Options{Actor: actorFromSession, Layout: panelLayout})
+//	mux.Handle("/plugins/", shop)
+//
+// # Who decides what
+//
+// The panel says who asks, through [Options.Actor]; the store has no login. The
+// store decides nothing itself: what may be installed, what needs consent and
+// whether a plan is still good is the word of the [Market]. A change always goes
+// the same way: it is planned, a person reads the plan, and the id of exactly that
+// plan, a hash of all of it, is what is applied.
+//
+// # What the handler guarantees
+//
+//   - Requests for a host that was not listed are refused (DNS rebinding), see [Options.Hosts].
+//   - Requests that change something are POST or DELETE and of the same origin.
+//   - Nothing in a page is inline, and its own shell sends a strict policy with
+//     Trusted Types. A panel with its own layout sends [ContentSecurityPolicy], or more.
+//   - Texts by publishers are plain text or sanitised Markdown; pictures come only
+//     from the market, by digest, and only when they decode as PNG, JPEG or GIF
+//     within bounds. SVG is never served.
+//   - Every error that is shown was mapped to words on purpose; anything else is
+//     "internal error" and an id that is logged with the cause.
+//
+// # Limits
+//
+// The pages keep no state of their own, so there is nothing to store and nothing to
+// lose. Comparing plugins, reviews and publisher pages are not part of it.
+package store

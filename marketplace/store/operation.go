@@ -1,0 +1,170 @@
+package store
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/install"
+)
+
+// way is the way of a success, as it is shown.
+var way = []install.State{
+	install.StateQueued, install.StateResolving, install.StateDownloading, install.StateVerifying,
+	install.StateStaging, install.StateStarting, install.StateChecking, install.StateDone,
+}
+
+type operationView struct {
+	install.Operation
+	Word     string  // the state in words
+	Percent  int     // of the download; -1: not known
+	Progress float64 // of the whole, 0 to 1
+	Whole    float64 // the same in percent
+	Stages   []stage
+	Can      bool // may still be cancelled
+	Problem  *problem
+	Verdict  string // when it is over: what came of it, in words
+	Final    bool
+	Mark     string // which stages were passed: changes when the page has to
+}
+
+type stage struct {
+	State  install.State
+	Word   string
+	Status string // "done", "current", "failed", "todo"
+}
+
+type operationPage struct {
+	operationView
+	ReadOnly bool
+	Names    []facet
+}
+
+// operationView works out how an operation is shown.
+func (h *Handler) operationView(op install.Operation) operationView {
+	v := operationView{Operation: op, Word: h.text.T("state." + string(op.State)), Percent: -1, Final: op.State.Final()}
+	v.Can = slices.Contains(way[:slices.Index(way, install.StateStarting)], op.State)
+	at := slices.Index(way, op.State)
+	reached := at
+	if at < 0 { // failed, cancelled or rolling back: what was passed is up to where it failed
+		reached = slices.Index(way, install.State(op.Failing))
+	}
+	for i, s := range way {
+		st := stage{s, h.text.T("state." + string(s)), "todo"}
+		switch {
+		case i < reached || op.State == install.StateDone:
+			st.Status = "done"
+		case i == reached && at < 0:
+			st.Status = "failed"
+		case i == reached:
+			st.Status = "current"
+		}
+		v.Stages = append(v.Stages, st)
+	}
+	if op.Total > 0 {
+		v.Percent = int(min(100, max(0, op.Done*100/op.Total)))
+	}
+	v.Progress = float64(max(reached, 0)) / float64(len(way)-1)
+	if op.State == install.StateDownloading && v.Percent >= 0 {
+		v.Progress += float64(v.Percent) / 100 / float64(len(way)-1)
+	}
+	v.Whole = v.Progress * 100
+	if op.Err != nil {
+		p := h.explain(op.Err)
+		v.Problem = &p
+	}
+	v.Verdict = h.verdict(op)
+	v.Mark = string(op.State)
+	return v
+}
+
+// verdict says in words what came of an operation; empty while it runs.
+func (h *Handler) verdict(op install.Operation) string {
+	switch op.State {
+	case install.StateDone:
+		return h.text.T("verdict.done")
+	case install.StateCancelled:
+		return h.text.T("verdict.cancelled")
+	case install.StateFailed:
+		switch {
+		case op.Restored && (op.Failing == string(install.StateChecking) || errors.Is(op.Err, install.ErrUnhealthy)):
+			return h.text.T("verdict.unhealthy")
+		case op.Restored:
+			return h.text.T("verdict.restored")
+		}
+		return h.text.T("verdict.failed")
+	}
+	return ""
+}
+
+func (h *Handler) operation(w http.ResponseWriter, r *http.Request, a Actor) error {
+	op, err := h.m.Operation(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	v := operationPage{operationView: h.operationView(op), ReadOnly: !a.Install}
+	for _, id := range op.Plugins {
+		name := string(id)
+		if p, err := h.m.Plugin(id); err == nil { // no longer listed: its id says enough
+			name, _ = h.words(p.Listing)
+		}
+		v.Names = append(v.Names, facet{Name: name, URL: h.url("p", id.Publisher(), id.Name())})
+	}
+	h.show(w, r, a, http.StatusOK, "operation", &page{Title: op.Title, Content: v, Refresh: !v.Final})
+	return nil
+}
+
+func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	id := r.PathValue("id")
+	if err := h.m.Cancel(id); err != nil {
+		return err
+	}
+	http.Redirect(w, r, h.url("operations", id), http.StatusSeeOther)
+	return nil
+}
+
+// failure is a change that did not work, in words.
+type failure struct {
+	Title string
+	Text  string
+	When  time.Time
+	Cause string // what the plugin or the installer said
+	URL   string // of the operation
+}
+
+// lastFailure returns what went wrong with a plugin last, unless something went
+// well since.
+func (h *Handler) lastFailure(id catalog.PluginID) *failure {
+	entries, err := h.m.History()
+	if err != nil {
+		return nil // the history page says what is wrong with it
+	}
+	for _, e := range entries {
+		for _, c := range e.Changes {
+			if c.Plugin != id {
+				continue
+			}
+			if e.State != install.StateFailed {
+				return nil
+			}
+			return h.failure(e, c)
+		}
+	}
+	return nil
+}
+
+// failure puts a failed entry of the history into words.
+func (h *Handler) failure(e install.Entry, c install.HistoryStep) *failure {
+	f := &failure{When: e.Ended, Cause: oneLine(e.Error, maxCause), URL: h.url("operations", e.ID)}
+	switch {
+	case c.From != "" && c.To != "":
+		f.Title, f.Text = h.text.T("failed.update.title", c.To), h.text.T("failed.update.text", c.From)
+	case c.To != "":
+		f.Title, f.Text = h.text.T("failed.install.title", c.To), h.text.T("failed.install.text")
+	default:
+		f.Title, f.Text = h.text.T("failed.remove.title"), h.text.T("failed.remove.text")
+	}
+	return f
+}

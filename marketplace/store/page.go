@@ -1,0 +1,168 @@
+package store
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/catalog/mirror"
+	"github.com/souk-dev/souk/marketplace/ui"
+	"github.com/souk-dev/souk/sandbox"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+// page is what every page shows around its content.
+type page struct {
+	Title   string
+	Nav     string // the entry of the navigation that is current
+	Notices []notice
+	Content any
+	Refresh bool // without JavaScript the page loads itself again while something runs
+	Actor   Actor
+	Inner   template.HTML
+	Newer   int // installed plugins with a newer release
+}
+
+// notice is a line above the content that says how things stand.
+type notice struct {
+	Kind  string // "info", "warn", "danger", "ok"
+	Icon  string
+	Title string
+	Text  string
+}
+
+func (h *Handler) parse() (*template.Template, error) {
+	return template.New("").Funcs(template.FuncMap{
+		"t":        h.text.T,
+		"n":        h.text.N,
+		"lang":     h.text.Lang,
+		"dir":      h.text.Dir,
+		"url":      h.url,
+		"icon":     h.assets.Icon,
+		"avatar":   func(id catalog.PluginID) template.HTML { return ui.Avatar(string(id)) },
+		"when":     h.when,
+		"date":     h.text.Date,
+		"bytes":    h.text.Bytes,
+		"short":    h.text.Short,
+		"number":   h.text.Number,
+		"number64": func(n int) string { return h.text.Number(int64(n)) },
+		"signer":   h.signer,
+		"decimal":  h.text.Decimal,
+		"riskWord": func(r sandbox.Risk) string { return h.text.T("risk." + r.String()) },
+		"riskIcon": riskIcon,
+		"pluginURL": func(id catalog.PluginID, tab ...string) string {
+			return h.url(append([]string{"p", id.Publisher(), id.Name()}, tab...)...)
+		},
+		"category": h.category,
+	}).ParseFS(templates, "templates/*.html")
+}
+
+// when writes a moment as a <time> element: how long ago, and exactly on hover.
+func (h *Handler) when(t time.Time) template.HTML {
+	if t.IsZero() {
+		return template.HTML(template.HTMLEscapeString(h.text.Ago(h.o.Now(), t)))
+	}
+	return template.HTML(fmt.Sprintf("<time datetime=\"%s\" title=\"%s\">%s</time>", t.UTC().Format(time.RFC3339),
+		template.HTMLEscapeString(h.text.DateTime(t)), template.HTMLEscapeString(h.text.Ago(h.o.Now(), t))))
+}
+
+func riskIcon(r sandbox.Risk) string {
+	switch r {
+	case sandbox.RiskLow:
+		return "shield-check"
+	case sandbox.RiskMedium:
+		return "shield"
+	}
+	return "shield-alert"
+}
+
+// category is the name of a category for people; one without a text keeps its own.
+func (h *Handler) category(c string) string {
+	if key := "category." + c; h.text.Has(key) {
+		return h.text.T(key)
+	}
+	return c
+}
+
+// show renders a page into the panel's layout. The content is rendered whole
+// before the first byte is sent, so that an error is never half a page.
+func (h *Handler) show(w http.ResponseWriter, r *http.Request, a Actor, status int, content string, p *page) {
+	p.Actor = a
+	var inner, body bytes.Buffer
+	err := h.pages.ExecuteTemplate(&inner, content, p)
+	if err == nil {
+		p.Inner = template.HTML(inner.String())
+		err = h.pages.ExecuteTemplate(&body, "frame", p)
+	}
+	if err != nil {
+		h.o.Log.Error("page", "name", content, "error", err)
+		http.Error(w, h.text.T("problem.internal.title"), http.StatusInternalServerError)
+		return
+	}
+	head := h.assets.Head()
+	if p.Refresh {
+		head += "<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>\n"
+	}
+	out := Page{Title: p.Title, Head: head, Body: template.HTML(body.String())}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if h.o.Layout != nil {
+		w.WriteHeader(status)
+		h.o.Layout(w, r, out)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", ContentSecurityPolicy)
+	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
+	w.WriteHeader(status)
+	if err := h.pages.ExecuteTemplate(w, "shell", out); err != nil {
+		h.o.Log.Debug("page not sent", "error", err) // the browser went away
+	}
+}
+
+// The states of a source, as catalog/mirror names them.
+const (
+	sourceFresh   = "fresh"
+	sourceStale   = "stale"
+	sourceExpired = "expired"
+	sourceEmpty   = "empty"
+	sourceError   = "error"
+)
+
+// shelfNotices says what is wrong with the catalogs that a page is made from: none
+// at all, the last good one of some age, or one source of several that fails.
+func (h *Handler) shelfNotices() []notice {
+	var out []notice
+	sources := h.m.Sources()
+	for _, s := range sources {
+		age := h.text.Ago(h.o.Now(), s.Synced)
+		switch string(s.State) {
+		case sourceExpired:
+			out = append(out, notice{"danger", "clock", h.text.T("shelf.expired.title", s.Name), h.text.T("shelf.expired.text", age)})
+		case sourceStale:
+			out = append(out, notice{"warn", "wifi-off", h.text.T("shelf.stale.title", s.Name), h.text.T("shelf.stale.text", age)})
+		case sourceError, sourceEmpty:
+			if s.Err == nil {
+				continue
+			}
+			text := h.text.T("shelf.error.text")
+			if s.Plugins > 0 {
+				text = h.text.T("shelf.stale.text", age)
+			}
+			out = append(out, notice{"warn", "wifi-off", h.text.T("shelf.error.title", s.Name), h.explain(s.Err).Detail + " " + text})
+		}
+	}
+	return out
+}
+
+// expired reports whether nothing may be installed from a source now.
+func (h *Handler) expired(source string) bool {
+	return slices.ContainsFunc(h.m.Sources(), func(s mirror.Status) bool {
+		return s.Name == source && string(s.State) == sourceExpired
+	})
+}

@@ -1,0 +1,284 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/catalog/resolve"
+	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/sandbox"
+)
+
+type planPage struct {
+	*install.Plan
+	ID       string
+	Steps    []planStep
+	Needs    []planNeed // to be agreed to: new ones first, then the riskiest
+	Optional []planNeed
+	Granted  int // permissions that the policy or an earlier consent allows already
+	Verb     string
+	Back     string
+	High     bool // the risk is high: the focus goes to Cancel
+	Widened  bool // something is asked for that was not before
+	MayNot   bool // the actor may not agree to this risk
+	ReadOnly bool
+	Problem  *problem
+	Consent  bool
+	MainID   catalog.PluginID
+}
+
+type planStep struct {
+	install.Step
+	Name      string
+	Publisher string
+	Signers   []string
+	Granted   []sandbox.Ruling
+	Dropped   []string // sentences of what it no longer asks for
+	Icon      string
+}
+
+type planNeed struct {
+	install.Need
+	Name   string // of the plugin
+	Was    string // for a widened one: the sentence of what was granted
+	Reason string // by the publisher
+	Tick   bool   // a box of its own to tick: optional, or of high risk
+}
+
+// change reads what is asked for from a form.
+func change(r *http.Request) (install.Change, error) {
+	var c install.Change
+	if err := r.ParseForm(); err != nil {
+		return c, fmt.Errorf("%w: %w", errRequest, err)
+	}
+	do := r.PostForm.Get("do")
+	if do == "rollback" {
+		n, err := strconv.ParseUint(r.PostForm.Get("generation"), 10, 64)
+		if err != nil || n == 0 {
+			return c, fmt.Errorf("%w: generation %q is not a number", errRequest, oneLine(r.PostForm.Get("generation"), 40))
+		}
+		c.Rollback = n
+		return c, nil
+	}
+	if do == "update-all" {
+		c.UpdateAll = true
+		return c, nil
+	}
+	id, err := parsePlugin(r.PostForm.Get("plugin"))
+	if err != nil {
+		return c, err
+	}
+	switch do {
+	case "install":
+		c.Source = r.PostForm.Get("source")
+		want := resolve.Want{Plugin: id}
+		if v := r.PostForm.Get("version"); v != "" {
+			if _, err := catalog.ParseVersion(v); err != nil {
+				return c, fmt.Errorf("%w: %w", errRequest, err)
+			}
+			want.Range = "=" + v
+		}
+		c.Install = []resolve.Want{want}
+	case "update":
+		c.Update = []catalog.PluginID{id}
+	case "remove":
+		c.Remove = []catalog.PluginID{id}
+	default:
+		return c, fmt.Errorf("%w: %q is none of install, update, update-all, remove, rollback", errRequest, oneLine(do, 40))
+	}
+	return c, nil
+}
+
+// makePlan plans a change and shows the plan. It changes nothing.
+func (h *Handler) makePlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	c, err := change(r)
+	if err != nil {
+		return err
+	}
+	p, err := h.m.Plan(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, h.url("plans", p.ID()), http.StatusSeeOther)
+	return nil
+}
+
+func (h *Handler) plan(w http.ResponseWriter, r *http.Request, a Actor) error {
+	p, err := h.m.PlanByID(r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	h.showPlan(w, r, a, p, nil)
+	return nil
+}
+
+func (h *Handler) showPlan(w http.ResponseWriter, r *http.Request, a Actor, p *install.Plan, why error) {
+	v := h.planView(p, a)
+	status := http.StatusOK
+	if why != nil {
+		problem := h.explain(why)
+		v.Problem, status = &problem, problem.Status
+	}
+	h.show(w, r, a, status, "plan", &page{Title: p.Title, Content: v})
+}
+
+// planView works out how a plan is shown.
+func (h *Handler) planView(p *install.Plan, a Actor) planPage {
+	v := planPage{Plan: p, ID: p.ID(), ReadOnly: !a.Install, Back: h.url(), Verb: "apply"}
+	names := map[catalog.PluginID]string{}
+	for _, s := range p.Steps {
+		name := oneLine(s.Release.Manifest.Name, 200)
+		if name == "" {
+			name = string(s.Release.Plugin)
+		}
+		names[s.Release.Plugin] = name
+		step := planStep{Step: s, Name: name, Publisher: s.Release.Plugin.Publisher()}
+		if q, err := h.m.Plugin(s.Release.Plugin); err == nil { // no longer listed: its id says enough
+			if q.Publisher.Name != "" {
+				step.Publisher = oneLine(q.Publisher.Name, 100)
+			}
+			step.Signers = h.signers(q.Publisher)
+		}
+		if s.From != nil && s.From.Signer != "" {
+			step.Signers = []string{h.signer(s.From.Signer)}
+		}
+		if b, ok := blob(s.Release, s.Release.Manifest.Icon); ok {
+			step.Icon = h.mediaURL(s.Release.Ref, b)
+		}
+		for _, g := range s.Decision.Rulings {
+			if g.Verdict == sandbox.Granted && s.Action != install.ActRemove {
+				step.Granted = append(step.Granted, g)
+			}
+		}
+		v.Granted += len(step.Granted)
+		for _, gone := range s.Diff.Removed {
+			sentence, _ := sandbox.Explain(gone.Permission)
+			step.Dropped = append(step.Dropped, sentence)
+		}
+		v.Steps = append(v.Steps, step)
+		if s.Root && v.MainID == "" {
+			v.MainID = s.Release.Plugin
+		}
+	}
+	if len(v.Steps) > 0 && v.MainID == "" {
+		v.MainID = v.Steps[0].Release.Plugin
+	}
+	v.Verb, v.Back = h.verb(p, v.MainID)
+	for _, n := range p.Consents {
+		need := h.need(p, n, names[n.Plugin])
+		if n.Risk == sandbox.RiskHigh && !n.Optional {
+			v.High = true
+		}
+		v.Widened = v.Widened || n.New && hasFrom(p, n.Plugin)
+		if n.Optional {
+			v.Optional = append(v.Optional, need)
+		} else {
+			v.Needs = append(v.Needs, need)
+		}
+	}
+	order := func(a, b planNeed) int {
+		if a.New != b.New {
+			if a.New {
+				return -1
+			}
+			return 1
+		}
+		return int(a.Risk) - int(b.Risk)
+	}
+	slices.SortStableFunc(v.Needs, order)
+	slices.SortStableFunc(v.Optional, order)
+	v.MayNot = v.High && !a.ApproveRisky
+	v.Consent = len(v.Needs)+len(v.Optional) > 0
+	return v
+}
+
+// need adds to a consent what a person wants to know beside it.
+func (h *Handler) need(p *install.Plan, n install.Need, name string) planNeed {
+	out := planNeed{Need: n, Name: name, Tick: n.Optional || n.Risk == sandbox.RiskHigh || n.Kind == install.NeedSigner}
+	if name == "" {
+		out.Name = string(n.Plugin)
+	}
+	for _, s := range p.Steps {
+		if s.Release.Plugin != n.Plugin {
+			continue
+		}
+		for _, w := range s.Diff.Widened {
+			if w.Permission == n.Ruling.Permission && w.Was != "" {
+				out.Was, _ = sandbox.Explain(w.Was)
+			}
+		}
+		for _, q := range s.Release.Manifest.Permissions {
+			if q.Permission() == n.Ruling.Permission {
+				out.Reason = oneLine(q.Reason, 500)
+			}
+		}
+	}
+	return out
+}
+
+func hasFrom(p *install.Plan, id catalog.PluginID) bool {
+	return slices.ContainsFunc(p.Steps, func(s install.Step) bool { return s.Release.Plugin == id && s.From != nil })
+}
+
+// verb is the word on the button that applies a plan, and where Cancel leads.
+func (h *Handler) verb(p *install.Plan, id catalog.PluginID) (verb, back string) {
+	if p.Rollback != 0 {
+		return "rollback", h.url("history")
+	}
+	verb, back = "apply", h.url()
+	for _, s := range p.Steps {
+		if s.Release.Plugin == id {
+			switch s.Action {
+			case install.ActInstall, install.ActUpdate, install.ActRemove, install.ActDowngrade:
+				verb = string(s.Action)
+			}
+			back = h.url("p", id.Publisher(), id.Name())
+		}
+	}
+	return verb, back
+}
+
+// risky reports whether somebody needs ApproveRisky to agree to these consents.
+func risky(p *install.Plan, consents []string) bool {
+	return slices.ContainsFunc(p.Consents, func(n install.Need) bool {
+		return (n.Risk == sandbox.RiskHigh || n.Kind == install.NeedSigner) && slices.Contains(consents, n.ID)
+	})
+}
+
+// apply starts a plan with what was agreed to.
+func (h *Handler) apply(r *http.Request, a Actor, consents []string) (install.Operation, *install.Plan, error) {
+	p, err := h.m.PlanByID(r.PathValue("id"))
+	if err != nil {
+		return install.Operation{}, nil, err
+	}
+	if risky(p, consents) && !a.ApproveRisky {
+		return install.Operation{}, p, errMayNotRisk
+	}
+	for _, n := range p.Consents {
+		if !n.Optional && !slices.Contains(consents, n.ID) {
+			return install.Operation{}, p, fmt.Errorf("%w: %s", install.ErrConsent, oneLine(n.Sentence, maxCause))
+		}
+	}
+	op, err := h.m.Apply(r.Context(), p.ID(), install.Approval{Actor: a.Name, Consents: consents})
+	return op, p, err
+}
+
+func (h *Handler) applyPlan(w http.ResponseWriter, r *http.Request, a Actor) error {
+	if err := r.ParseForm(); err != nil {
+		return fmt.Errorf("%w: %w", errRequest, err)
+	}
+	op, p, err := h.apply(r, a, r.PostForm["consent"])
+	if p != nil && (errors.Is(err, install.ErrConsent) || errors.Is(err, errMayNotRisk)) {
+		h.showPlan(w, r, a, p, err) // the form again, with what is missing
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, h.url("operations", op.ID), http.StatusSeeOther)
+	return nil
+}

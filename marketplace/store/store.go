@@ -1,0 +1,197 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/souk-dev/souk/marketplace/ui"
+)
+
+// ContentSecurityPolicy is what the default shell sends with every page. A panel
+// that sets [Options.Layout] sends its own policy; the pages need no source that
+// is not in this one.
+const ContentSecurityPolicy = ui.ContentSecurityPolicy
+
+// ErrUnauthenticated is what [Options.Actor] returns, or wraps, when nobody is
+// signed in: the answer is 401. Any other error of it is an internal error.
+var ErrUnauthenticated = errors.New("nobody is signed in")
+
+// Actor is who makes a request and what they may do. The zero value may do nothing.
+type Actor struct {
+	Name         string // as it stands in the history
+	View         bool   // see the pages
+	Install      bool   // plan, install, update, remove, roll back, hold
+	ApproveRisky bool   // agree to permissions of high risk and to another signer
+	Administer   bool   // fetch the catalogs now
+}
+
+// Page is what a panel's layout gets to show. All of it is safe markup.
+type Page struct {
+	Title string        // plain text
+	Head  template.HTML // for the head: stylesheet and script
+	Body  template.HTML // for the place where content goes, inside the panel's <main>
+}
+
+// Options are the decisions of the panel. Actor is required; the zero value of
+// every other field is safe in production.
+type Options struct {
+	// BasePath is where the handler is mounted; it begins and ends with a slash.
+	// Empty: "/plugins/".
+	BasePath string
+	// Actor says who makes a request. See ErrUnauthenticated.
+	Actor func(*http.Request) (Actor, error)
+	// Layout writes the page in the panel's own shell. The status is set already.
+	// nil: a plain shell of the store's own, with ContentSecurityPolicy.
+	Layout func(w http.ResponseWriter, r *http.Request, p Page)
+	// Hosts are the names by which the panel is reached, without port:
+	// "panel.example.org", or ".example.org" for every name below it. Requests
+	// for any other name are refused, because a page of an attacker can point its
+	// own name at this server. IP addresses and localhost are always accepted:
+	// they cannot be rebound. Empty: only those.
+	Hosts []string
+	// Language of the pages, BCP 47. Empty: "en". One without texts is an error.
+	Language string
+	Now      func() time.Time // nil: time.Now
+	Log      *slog.Logger     // nil: nothing is logged
+}
+
+// Handler is the storefront. It is safe for concurrent use.
+type Handler struct {
+	m      Market
+	o      Options
+	text   *ui.Messages
+	assets *ui.Assets
+	pages  *template.Template
+	mux    *http.ServeMux
+	origin *http.CrossOriginProtection
+	prose  *prose
+	images *pictures
+}
+
+var _ http.Handler = (*Handler)(nil)
+
+var validBase = regexp.MustCompile(`^/([a-zA-Z0-9._~-]+/)*$`)
+
+// New returns the storefront of a market.
+func New(m Market, o Options) (*Handler, error) {
+	if m == nil {
+		return nil, errors.New("store: the market is nil")
+	}
+	if o.Actor == nil {
+		return nil, errors.New("store: Options.Actor is nil: say who may do what, there is no way to leave it out")
+	}
+	if o.BasePath == "" {
+		o.BasePath = "/plugins/"
+	}
+	if !validBase.MatchString(o.BasePath) {
+		return nil, fmt.Errorf("store: Options.BasePath %q does not begin and end with a slash, or holds more than letters, digits and ._~-", o.BasePath)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	for _, h := range o.Hosts {
+		if h == "" || strings.ContainsAny(h, "/:* ") {
+			return nil, fmt.Errorf("store: Options.Hosts: %q is not a host name without port", h)
+		}
+	}
+	h := &Handler{m: m, o: o, origin: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
+	var err error
+	if h.text, err = ui.NewMessages(o.Language); err != nil {
+		return nil, fmt.Errorf("store: Options.Language: %w", err)
+	}
+	if h.assets, err = ui.NewAssets(h.url("assets/")); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	if h.pages, err = h.parse(); err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	h.prose = newProse()
+	h.images = newPictures()
+	h.routes()
+	return h, nil
+}
+
+// right is what a route asks of the actor.
+type right uint8
+
+const (
+	mayView right = iota
+	mayInstall
+	mayAdminister
+)
+
+func (a Actor) may(r right) bool {
+	switch r {
+	case mayView:
+		return a.View
+	case mayInstall:
+		return a.View && a.Install
+	}
+	return a.View && a.Administer
+}
+
+// action answers a request of somebody who may make it. An error that it returns
+// is explained to the person; it has then written nothing.
+type action func(w http.ResponseWriter, r *http.Request, a Actor) error
+
+func (h *Handler) routes() {
+	page := func(pattern string, need right, f action) { h.handle(pattern, need, f, h.fail) }
+	page("GET {$}", mayView, h.browse)
+	page("GET p/{publisher}/{name}", mayView, h.detail)
+	page("GET p/{publisher}/{name}/{tab}", mayView, h.detail)
+	page("GET media/{publisher}/{name}/{version}/{title...}", mayView, h.media)
+	page("GET installed", mayView, h.installed)
+	page("GET updates", mayView, h.updates)
+	page("GET history", mayView, h.history)
+	page("GET settings", mayView, h.settings)
+	page("GET plans/{id}", mayView, h.plan)
+	page("GET operations/{id}", mayView, h.operation)
+	page("POST plans", mayInstall, h.makePlan)
+	page("POST plans/{id}/apply", mayInstall, h.applyPlan)
+	page("POST operations/{id}/cancel", mayInstall, h.cancel)
+	page("POST hold", mayInstall, h.hold)
+	page("POST unhold", mayInstall, h.unhold)
+	page("POST sync", mayAdminister, h.sync)
+	page("{path...}", mayView, func(http.ResponseWriter, *http.Request, Actor) error { return errNoPage })
+
+	api := func(pattern string, need right, f action) { h.handle(pattern, need, f, h.failJSON) }
+	api("GET api/v1/openapi.json", mayView, h.apiDocument)
+	api("GET api/v1/plugins", mayView, h.apiPlugins)
+	api("GET api/v1/plugins/{publisher}/{name}", mayView, h.apiPlugin)
+	api("GET api/v1/plugins/{publisher}/{name}/versions", mayView, h.apiVersions)
+	api("GET api/v1/plugins/{publisher}/{name}/readme", mayView, h.apiReadme)
+	api("GET api/v1/plugins/{publisher}/{name}/screenshots/{n}", mayView, h.apiScreenshot)
+	api("GET api/v1/installed", mayView, h.apiInstalled)
+	api("GET api/v1/updates", mayView, h.apiUpdates)
+	api("GET api/v1/history", mayView, h.apiHistory)
+	api("GET api/v1/events", mayView, h.apiEvents)
+	api("GET api/v1/operations/{id}", mayView, h.apiOperation)
+	api("DELETE api/v1/operations/{id}", mayInstall, h.apiCancel)
+	api("POST api/v1/plans", mayInstall, h.apiMakePlan)
+	api("GET api/v1/plans/{id}", mayView, h.apiPlan)
+	api("POST api/v1/plans/{id}/apply", mayInstall, h.apiApply)
+	api("api/", mayView, func(http.ResponseWriter, *http.Request, Actor) error { return errNoPage })
+
+	h.mux.Handle("GET "+h.url("assets/"), h.assets)
+}
+
+// ServeHTTP answers requests below BasePath.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "same-origin")
+	if !h.hostAllowed(r.Host) {
+		h.refuseHost(w, r)
+		return
+	}
+	h.mux.ServeHTTP(w, r)
+}

@@ -1,0 +1,93 @@
+package ui
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+)
+
+// ContentSecurityPolicy is the policy that the pages hold to: nothing inline,
+// nothing from elsewhere, no string that becomes markup or code. A panel that puts
+// the pages into a layout of its own needs at least these sources.
+const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+//go:embed souk.css souk.js icons/icons.svg
+var files embed.FS
+
+var assetFiles = []struct{ name, file, mediaType string }{
+	{"souk.css", "souk.css", "text/css; charset=utf-8"},
+	{"souk.js", "souk.js", "text/javascript; charset=utf-8"},
+	{"icons.svg", "icons/icons.svg", "image/svg+xml"},
+}
+
+type asset struct {
+	name, mediaType string
+	body            []byte
+}
+
+// Assets is the http.Handler of the stylesheet, the script and the icons. It is
+// immutable and safe for concurrent use.
+type Assets struct {
+	urls   map[string]string // by plain name
+	byName map[string]asset  // by hashed name
+}
+
+// NewAssets returns the files as they are reached below prefix, a path that ends
+// in a slash: "/plugins/assets/".
+func NewAssets(prefix string) (*Assets, error) {
+	a := &Assets{urls: map[string]string{}, byName: map[string]asset{}}
+	for _, f := range assetFiles {
+		body, err := files.ReadFile(f.file)
+		if err != nil {
+			return nil, fmt.Errorf("asset %s: %w", f.name, err)
+		}
+		sum := sha256.Sum256(body)
+		base, ext, _ := strings.Cut(f.name, ".")
+		hashed := base + "." + hex.EncodeToString(sum[:6]) + "." + ext
+		a.urls[f.name] = prefix + hashed
+		a.byName[hashed] = asset{f.name, f.mediaType, body}
+	}
+	return a, nil
+}
+
+// URL returns where a file is served: "souk.css", "souk.js" or "icons.svg". It is
+// empty for any other name.
+func (a *Assets) URL(name string) string { return a.urls[name] }
+
+// Head returns the elements that a page needs in its head.
+func (a *Assets) Head() template.HTML {
+	return template.HTML(fmt.Sprintf("<link rel=\"stylesheet\" href=\"%s\">\n<script type=\"module\" src=\"%s\"></script>\n",
+		template.HTMLEscapeString(a.urls["souk.css"]), template.HTMLEscapeString(a.urls["souk.js"])))
+}
+
+// Icon returns the icon of that name from the sprite. It is decoration, hidden
+// from assistive technology: the word beside it says the same. A name that is not
+// in the sprite draws nothing.
+func (a *Assets) Icon(name string) template.HTML {
+	return template.HTML(fmt.Sprintf("<svg class=\"souk-icon\" width=\"16\" height=\"16\" aria-hidden=\"true\" focusable=\"false\"><use href=\"%s#%s\"/></svg>",
+		template.HTMLEscapeString(a.urls["icons.svg"]), template.HTMLEscapeString(name)))
+}
+
+// ServeHTTP serves a file by the last element of the path.
+func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f, ok := a.byName[path.Base(r.URL.Path)]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", f.mediaType)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; sandbox")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+}
