@@ -21,6 +21,21 @@ type Index struct {
 	mu     sync.Mutex // guards everything below, and what pkg says it guards
 	pkgs   map[catalog.PluginID]*pkg
 	ranges map[string]*versionRange
+	last   sizes
+}
+
+// sizes is how much a solve needed, so that the next one need not grow into it.
+type sizes struct{ vars, heads, rules, terms, sets, trail, agenda int }
+
+// expect returns what the last solve needed, and notes what this one did.
+func (ix *Index) expect(used sizes) sizes {
+	ix.mu.Lock()
+	defer ix.mu.Unlock()
+	was := ix.last
+	if used != (sizes{}) {
+		ix.last = used
+	}
+	return was
 }
 
 var _ Universe = (*Index)(nil)

@@ -7,9 +7,8 @@ package resolve
 type item struct {
 	kind itemKind
 	v    int32
-	in   set          // of itemPresent
-	alts []choiceSet  // of itemPresent
 	req  *requirement // of itemNeed
+	list []choiceSet  // of itemPresent: v, and what may stand in for it
 }
 
 type itemKind uint8
@@ -133,7 +132,7 @@ func (s *solver) choose(it *item) (v int32, bit int) {
 		}
 		return it.v, s.best(it.v, s.vars[it.v].p.full)
 	case itemPresent:
-		return s.among(append([]choiceSet{{it.v, it.in}}, it.alts...))
+		return s.among(it.list)
 	case itemNeed:
 	}
 	q := it.req
@@ -183,7 +182,8 @@ func (s *solver) among(list []choiceSet) (v int32, bit int) {
 // dependencies on the agenda.
 func (s *solver) decide(v int32, bit int) {
 	x := &s.vars[v]
-	not := x.p.full.clone()
+	var few [4]uint64
+	not := append(set(few[:0]), x.p.full...)
 	not.drop(bit)
 	s.open(v, not)
 	x.chosen = int32(bit)
@@ -218,7 +218,7 @@ func (s *solver) loadRelease(v int32, bit int) (conflict int32) {
 
 // require makes the rule of one requirement.
 func (s *solver) require(v int32, q *requirement) (conflict int32) {
-	to := s.variable(q.to)
+	to := s.variable(q.to) // first all variables: a new one makes rules of its own
 	var alts []choiceSet
 	for i := range q.alts {
 		w := s.variable(q.alts[i].p)

@@ -54,6 +54,7 @@ func newSolver(ctx context.Context, u Universe, req *Request) (*solver, error) {
 		}
 	}
 	s.ix = s.index(u)
+	s.reserve(s.ix.expect(sizes{}))
 	return s, nil
 }
 
@@ -199,7 +200,7 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 		rs := s.ix.rangeOf(s.vars[v].p, text)
 		ok := s.allowed(v, rs.plain, rs.loose)
 		add(s.fact(v, s.vars[v].p.full.minus(ok), kWant, text))
-		items = []item{{kind: itemPresent, v: v, in: must}}
+		items = []item{{kind: itemPresent, v: v, list: []choiceSet{{v, must}}}}
 	}
 	if in == nil {
 		return items
@@ -211,7 +212,7 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 		}
 		hold.add(int(s.vars[v].inst))
 		add(s.fact(v, s.vars[v].p.full.minus(hold), k, in.Hold))
-		return []item{{kind: itemPresent, v: v, in: must}}
+		return []item{{kind: itemPresent, v: v, list: []choiceSet{{v, must}}}}
 	}
 	switch {
 	case items != nil || a.removes[id]:
@@ -229,14 +230,14 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 
 // keepRoot makes the rule that an installed root, or what replaces it, stays.
 func (s *solver) keepRoot(v int32, must set, add func(int32)) item {
-	it := item{kind: itemPresent, v: v, in: must}
+	it := item{kind: itemPresent, v: v, list: []choiceSet{{v, must}}}
 	for _, a := range s.ix.replacements(s.vars[v].p, int(s.vars[v].inst)) {
 		w := s.variable(a.p)
-		it.alts = append(it.alts, choiceSet{w, s.allowed(w, a.plain, a.loose)})
+		it.list = append(it.list, choiceSet{w, s.allowed(w, a.plain, a.loose)})
 	}
 	at := len(s.terms) // from here on no new variables: these make rules of their own
-	ok := s.addOutside(at, v, must)
-	for _, c := range it.alts {
+	ok := true
+	for _, c := range it.list {
 		ok = ok && s.addOutside(at, c.v, c.in)
 	}
 	if !ok {

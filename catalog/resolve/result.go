@@ -1,46 +1,39 @@
 package resolve
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/souk-dev/souk/catalog"
 )
 
-// picked is the solution by plugin.
+// picked is the solution. Plugins are numbered in order of their ids.
 type picked struct {
 	s    *solver
-	bits map[catalog.PluginID]int
-	ids  []catalog.PluginID // sorted
-	need map[catalog.PluginID][]link
-	wait map[catalog.PluginID][]catalog.PluginID // what each needs, in order
+	list []int32 // variables
+	pos  []int32 // variable -> number+1; 0: not chosen
+	need [][]link
+	wait [][]int32 // what each needs
 }
 
 // link says who needs a plugin, and how it says so.
 type link struct {
-	from catalog.PluginID
-	text string
-	id   catalog.PluginID // the plugin it names; another one when this stands in for it
+	from int32
+	req  *requirement
 }
 
 // resolution reads the solution off the decisions.
 func (s *solver) resolution() *Resolution {
-	p := &picked{s: s, bits: map[catalog.PluginID]int{},
-		need: map[catalog.PluginID][]link{}, wait: map[catalog.PluginID][]catalog.PluginID{}}
-	for _, v := range s.chosen {
-		if x := &s.vars[v]; x.chosen != absent {
-			p.bits[x.p.id] = int(x.chosen)
-			p.ids = append(p.ids, x.p.id)
-		}
-	}
-	slices.Sort(p.ids)
+	p := &picked{s: s, list: slices.Clone(s.chosen)}
+	slices.SortFunc(p.list, func(a, b int32) int { return cmp.Compare(s.vars[a].p.id, s.vars[b].p.id) })
 	p.link()
 	if !s.req.KeepOrphans {
 		p.dropOrphans()
 	}
-	res := &Resolution{}
-	for _, id := range p.order() {
-		res.Chosen = append(res.Chosen, p.describe(id))
+	res := &Resolution{Chosen: make([]Chosen, len(p.list))}
+	for at, i := range p.order() {
+		p.describe(i, &res.Chosen[at])
 	}
 	installed := make([]catalog.PluginID, 0, len(s.inst))
 	for id := range s.inst {
@@ -48,7 +41,7 @@ func (s *solver) resolution() *Resolution {
 	}
 	slices.Sort(installed)
 	for _, id := range installed {
-		if p.bits[id] == 0 {
+		if p.find(id) < 0 {
 			res.Removed = append(res.Removed, Removed{s.inst[id].Release, p.whyGone(id)})
 		}
 	}
@@ -56,40 +49,56 @@ func (s *solver) resolution() *Resolution {
 	return res
 }
 
-func (p *picked) variable(id catalog.PluginID) *variable {
-	return &p.s.vars[p.s.variable(p.s.ix.get(id))]
+func (p *picked) variable(i int32) *variable  { return &p.s.vars[p.list[i]] }
+func (p *picked) id(i int32) catalog.PluginID { return p.variable(i).p.id }
+func (p *picked) release(i int32) *catalog.Release {
+	x := p.variable(i)
+	return x.p.release(int(x.chosen))
 }
 
-func (p *picked) release(id catalog.PluginID) *catalog.Release {
-	return p.variable(id).p.release(p.bits[id])
+// find returns the number of a plugin, or -1.
+func (p *picked) find(id catalog.PluginID) int32 { return p.has(p.s.ix.get(id)) }
+
+func (p *picked) has(q *pkg) int32 {
+	if v := p.s.known(q); v >= 0 && int(v) < len(p.pos) {
+		return p.pos[v] - 1
+	}
+	return -1
+}
+
+// within returns the number of a plugin if its chosen release is in a set, or -1.
+func (p *picked) within(q *pkg, plain, loose set) int32 {
+	i := p.has(q)
+	if i < 0 || !p.s.allowed(p.list[i], plain, loose).has(int(p.variable(i).chosen)) {
+		return -1
+	}
+	return i
 }
 
 // link finds out who needs whom.
 func (p *picked) link() {
-	for _, from := range p.ids {
+	n := len(p.list)
+	p.pos = make([]int32, len(p.s.vars))
+	for i, v := range p.list {
+		p.pos[v] = int32(i + 1)
+	}
+	p.need, p.wait = make([][]link, n), make([][]int32, n)
+	for i := range p.list {
+		from := int32(i)
 		x := p.variable(from)
-		for _, q := range p.s.ix.requirements(x.p, p.bits[from]) {
+		for _, q := range p.s.ix.requirements(x.p, int(x.chosen)) {
 			if q.kind != kNeed {
 				continue
 			}
-			to := q.to.id
-			v := p.s.variable(q.to)
-			if b := p.bits[to]; b == 0 || !p.s.allowed(v, q.set.plain, q.set.loose).has(b) {
-				for _, a := range q.alts {
-					w := p.s.variable(a.p)
-					if b := p.bits[a.p.id]; b != 0 && p.s.allowed(w, a.plain, a.loose).has(b) {
-						to = a.p.id
-						break
-					}
-				}
+			to := p.within(q.to, q.set.plain, q.set.loose)
+			for k := 0; to < 0 && k < len(q.alts); k++ {
+				to = p.within(q.alts[k].p, q.alts[k].plain, q.alts[k].loose)
 			}
-			if to == from {
+			if to < 0 || to == from {
 				continue
 			}
-			p.need[to] = append(p.need[to], link{from, q.text, q.to.id})
-			if !slices.Contains(p.wait[from], to) {
-				p.wait[from] = append(p.wait[from], to)
-			}
+			p.need[to] = append(p.need[to], link{from, q})
+			p.wait[from] = append(p.wait[from], to)
 		}
 		slices.Sort(p.wait[from])
 	}
@@ -97,104 +106,107 @@ func (p *picked) link() {
 
 // dropOrphans leaves out what was decided because it is installed, but nothing needs.
 func (p *picked) dropOrphans() {
-	needed := map[catalog.PluginID]bool{}
-	var visit func(id catalog.PluginID)
-	visit = func(id catalog.PluginID) {
-		if needed[id] {
+	needed := make([]bool, len(p.list))
+	var visit func(i int32)
+	visit = func(i int32) {
+		if needed[i] {
 			return
 		}
-		needed[id] = true
-		for _, d := range p.wait[id] {
+		needed[i] = true
+		for _, d := range p.wait[i] {
 			visit(d)
 		}
 	}
-	for _, id := range p.ids {
+	for i := range p.list {
+		id := p.id(int32(i))
 		if in := p.s.inst[id]; p.wanted(id) || in != nil && (in.Root || in.Pin || in.Hold != "") {
-			visit(id)
+			visit(int32(i))
 		}
 	}
 	for _, in := range p.s.inst { // what stands in for a root that is gone
-		if in.Root && p.bits[in.Release.Plugin] == 0 {
-			if by := p.successor(in.Release); by != "" {
+		if in.Root && p.find(in.Release.Plugin) < 0 {
+			if by := p.successor(in.Release); by >= 0 {
 				visit(by)
 			}
 		}
 	}
-	p.ids = slices.DeleteFunc(p.ids, func(id catalog.PluginID) bool { return !needed[id] })
-	for id := range p.bits {
-		if !needed[id] {
-			delete(p.bits, id)
-			delete(p.need, id)
+	if !slices.Contains(needed, false) {
+		return
+	}
+	var left []int32
+	for i, v := range p.list {
+		if needed[i] {
+			left = append(left, v)
 		}
 	}
-	for id, ls := range p.need {
-		p.need[id] = slices.DeleteFunc(ls, func(l link) bool { return !needed[l.from] })
-	}
+	p.list = left
+	p.link()
 }
 
-// successor returns the first chosen plugin that replaces a release.
-func (p *picked) successor(old catalog.Release) catalog.PluginID {
-	x := p.variable(old.Plugin)
-	for _, a := range p.s.ix.replacements(x.p, int(x.inst)) {
-		if b := p.bits[a.p.id]; b != 0 && a.loose.has(b) {
-			return a.p.id
+// successor returns the first chosen plugin that replaces a release, or -1.
+func (p *picked) successor(old catalog.Release) int32 {
+	q := p.s.ix.get(old.Plugin)
+	for _, a := range p.s.ix.replacements(q, q.bitOf(old.Version)) {
+		if i := p.within(a.p, a.loose, a.loose); i >= 0 {
+			return i
 		}
 	}
-	return ""
+	return -1
 }
 
 // order puts dependencies before dependants, otherwise by id.
-func (p *picked) order() []catalog.PluginID {
-	out := make([]catalog.PluginID, 0, len(p.ids))
-	seen := make(map[catalog.PluginID]bool, len(p.ids))
-	var visit func(id catalog.PluginID)
-	visit = func(id catalog.PluginID) {
-		if seen[id] {
+func (p *picked) order() []int32 {
+	out := make([]int32, 0, len(p.list))
+	seen := make([]bool, len(p.list))
+	var visit func(i int32)
+	visit = func(i int32) {
+		if seen[i] {
 			return
 		}
-		seen[id] = true
-		for _, d := range p.wait[id] {
+		seen[i] = true
+		for _, d := range p.wait[i] {
 			visit(d)
 		}
-		out = append(out, id)
+		out = append(out, i)
 	}
-	for _, id := range p.ids {
-		visit(id)
+	for i := range p.list {
+		visit(int32(i))
 	}
 	return out
 }
 
 func (p *picked) wanted(id catalog.PluginID) bool {
-	return slices.ContainsFunc(p.s.req.Install, func(w Want) bool { return w.Plugin == id })
+	w := p.s.opts[id]
+	return w != nil && w.named != nil
 }
 
-func (p *picked) describe(id catalog.PluginID) Chosen {
+func (p *picked) describe(i int32, c *Chosen) {
+	id := p.id(i)
 	in := p.s.inst[id]
-	c := Chosen{Release: *p.release(id), Root: p.wanted(id) || in != nil && in.Root}
-	for _, l := range p.need[id] {
-		if len(c.NeededBy) == 0 || c.NeededBy[len(c.NeededBy)-1] != l.from {
-			c.NeededBy = append(c.NeededBy, l.from)
+	c.Release, c.Root = *p.release(i), p.wanted(id) || in != nil && in.Root
+	c.NeededBy = make([]catalog.PluginID, 0, len(p.need[i]))
+	for _, l := range p.need[i] {
+		if by := p.id(l.from); len(c.NeededBy) == 0 || c.NeededBy[len(c.NeededBy)-1] != by {
+			c.NeededBy = append(c.NeededBy, by)
 		}
 	}
 	if in != nil {
 		c.From = in.Release.Version
 	}
-	c.Why = p.why(id, in, c)
-	return c
+	c.Why = p.why(i, in, c)
 }
 
 // why says in a sentence why a release is there.
-func (p *picked) why(id catalog.PluginID, in *Installed, c Chosen) string {
+func (p *picked) why(i int32, in *Installed, c *Chosen) string {
+	id := p.id(i)
 	moved := in != nil && c.From != c.Release.Version
 	switch {
 	case p.wanted(id):
 		return "you asked for it"
-	case moved && slices.Contains(p.s.req.Update, id):
+	case moved && p.variable(i).moving:
 		return "you asked for its update"
 	case moved:
-		if why := p.whyMoved(id, c.From); why != "" {
-			return why
-		}
+		return p.whyMoved(i, c.From)
 	case in != nil && in.Pin:
 		return held("pinned", in.Hold)
 	case in != nil && in.Hold != "":
@@ -202,13 +214,13 @@ func (p *picked) why(id catalog.PluginID, in *Installed, c Chosen) string {
 	case in != nil && in.Root:
 		return "you installed it"
 	}
-	if ls := p.need[id]; len(ls) > 0 {
+	if ls := p.need[i]; len(ls) > 0 {
 		return p.needs(id, ls[0])
 	}
 	if in != nil {
 		return "it is installed"
 	}
-	return p.standsIn(id)
+	return p.standsIn(i)
 }
 
 func held(how, why string) string {
@@ -219,46 +231,45 @@ func held(how, why string) string {
 }
 
 func (p *picked) needs(id catalog.PluginID, l link) string {
-	s := fmt.Sprintf("%s %s needs ", l.from, p.release(l.from).Version)
+	s := string(p.id(l.from)) + " " + p.release(l.from).Version + " needs "
 	switch {
-	case l.id != id && l.text == "":
-		return s + string(l.id)
-	case l.id != id:
-		return s + string(l.id) + " " + l.text
-	case l.text == "":
+	case l.req.to.id != id:
+		return s + ranged(l.req.to.id, l.req.text)
+	case l.req.text == "":
 		return s + "it"
 	}
-	return s + l.text
+	return s + l.req.text
 }
 
 // whyMoved names what speaks against the version that was installed.
-func (p *picked) whyMoved(id catalog.PluginID, from string) string {
-	x := p.variable(id)
-	old := x.p.bitOf(from)
-	for _, l := range p.need[id] {
-		if rs := p.s.ix.rangeOf(x.p, l.text); l.id == id && old != 0 && !rs.loose.has(old) {
+func (p *picked) whyMoved(i int32, from string) string {
+	x := p.variable(i)
+	id, old := x.p.id, int(x.inst)
+	for _, l := range p.need[i] {
+		if l.req.to == x.p && !l.req.set.loose.has(old) {
 			return p.needs(id, l)
 		}
 	}
-	for _, other := range p.ids {
-		for _, q := range p.s.ix.requirements(p.variable(other).p, p.bits[other]) {
-			if q.to.id == id && q.kind != kNeed && old != 0 && q.set.loose.has(old) != (q.kind == kOptional) {
-				return fmt.Sprintf("%s %s does not go with %s", other, p.release(other).Version, from)
+	for j := range p.list {
+		other := p.variable(int32(j))
+		for _, q := range p.s.ix.requirements(other.p, int(other.chosen)) {
+			if q.to == x.p && q.kind != kNeed && q.set.loose.has(old) != (q.kind == kOptional) {
+				return fmt.Sprintf("%s %s does not go with %s", other.p.id, p.release(int32(j)).Version, from)
 			}
 		}
 	}
 	for _, g := range x.p.panels {
-		if old != 0 && g.in.has(old) && p.s.req.Panel != "" && !p.s.panelFit(g.text) {
+		if g.in.has(old) && p.s.req.Panel != "" && !p.s.panelFit(g.text) {
 			return fmt.Sprintf("%s supports panel API %s, and this panel offers %s", from, g.text, p.s.req.Panel)
 		}
 	}
-	return fmt.Sprintf("%s no longer fits", from)
+	return fmt.Sprintf("%s does not go with what else is there", from)
 }
 
-// standsIn names the plugin that id replaces.
-func (p *picked) standsIn(id catalog.PluginID) string {
-	for _, r := range p.release(id).Manifest.Replaces {
-		if p.s.inst[r.ID] != nil && p.bits[r.ID] == 0 {
+// standsIn names the plugin that one replaces.
+func (p *picked) standsIn(i int32) string {
+	for _, r := range p.release(i).Manifest.Replaces {
+		if p.s.inst[r.ID] != nil && p.find(r.ID) < 0 {
 			return "it replaces " + string(r.ID)
 		}
 	}
@@ -270,20 +281,20 @@ func (p *picked) whyGone(id catalog.PluginID) string {
 	if slices.Contains(p.s.req.Remove, id) {
 		return "you asked for it"
 	}
-	for _, by := range p.ids {
-		for _, r := range p.release(by).Manifest.Replaces {
-			if r.ID == id {
-				return string(by) + " replaces it"
-			}
-		}
+	if by := p.successor(p.s.inst[id].Release); by >= 0 {
+		return string(p.id(by)) + " replaces it"
 	}
 	return "nothing needs it any more"
 }
 
 func (p *picked) warnings() []string {
 	var out []string
-	for _, id := range p.ids {
-		r := p.release(id)
+	for i := range p.list {
+		r := p.release(int32(i))
+		id := r.Plugin
+		if r.State == catalog.Active && p.s.req.Blocked == nil && p.s.inst[id] == nil {
+			continue
+		}
 		text := fmt.Sprintf("%s %s", id, r.Version)
 		switch r.State {
 		case catalog.Yanked, catalog.Withdrawn:

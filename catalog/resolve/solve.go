@@ -25,6 +25,7 @@ func Solve(ctx context.Context, u Universe, req Request) (*Resolution, error) {
 		return nil, err
 	}
 	solvable, err := s.run()
+	s.ix.expect(sizes{len(s.vars), len(s.heads), len(s.rules), len(s.terms), len(s.sets), len(s.trail), len(s.agenda)})
 	switch {
 	case err != nil:
 		return nil, err
@@ -32,6 +33,20 @@ func Solve(ctx context.Context, u Universe, req Request) (*Resolution, error) {
 		return s.resolution(), nil
 	}
 	return nil, s.explain(true)
+}
+
+// reserve makes room for a search of a size.
+func (s *solver) reserve(n sizes) {
+	s.vars = make([]variable, 0, n.vars)
+	s.chosen = make([]int32, 0, n.vars)
+	s.varOf = make([]int32, 0, n.vars)
+	s.levels = make([]mark, 0, n.vars)
+	s.dom, s.done = make([]uint64, 0, n.vars), make([]uint64, 0, n.vars)
+	s.heads = make([]int32, 0, n.heads)
+	s.rules, s.terms = make([]rule, 0, n.rules), make([]term, 0, n.terms)
+	s.sets = make([]uint64, 0, n.sets)
+	s.trail, s.hist = make([]entry, 0, n.trail), make([]uint64, 0, n.trail)
+	s.agenda = make([]item, 0, n.agenda)
 }
 
 // run searches. It reports whether there is a solution; if not, the last rule proves it.

@@ -35,6 +35,14 @@ func (s *solver) variable(p *pkg) int32 {
 	return v
 }
 
+// known returns the variable of a plugin, or -1 when the search never met it.
+func (s *solver) known(p *pkg) int32 {
+	if int(p.num) >= len(s.varOf) {
+		return -1
+	}
+	return s.varOf[p.num] - 1
+}
+
 // limitReleases takes out of a fresh domain what must not be chosen whatever else is.
 // What is installed may stay when it is yanked, withdrawn or blocked, but not when it
 // does not fit the panel.
