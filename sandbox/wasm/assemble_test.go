@@ -27,6 +27,7 @@ type module struct {
 	funcs   []function
 	pages   uint32 // of memory, exported as "memory"; 0: none
 	maximum uint32 // 0: none
+	table   []byte // its section's contents; nil: none
 }
 
 func leb(n uint32) []byte {
@@ -67,6 +68,9 @@ func (m module) bytes() []byte {
 		bodies = append(bodies, append(leb(uint32(len(body))), body...))
 	}
 	code := slices.Concat([]byte("\x00asm\x01\x00\x00\x00"), section(1, vec(types...)), section(2, vec(imports...)), section(3, vec(funcs...)))
+	if m.table != nil {
+		code = append(code, section(4, m.table)...)
+	}
 	if m.pages > 0 {
 		limits := append([]byte{0}, leb(m.pages)...)
 		if m.maximum > 0 {

@@ -217,3 +217,30 @@ func TestModulesThatAreNoPlugins(t *testing.T) {
 	require.ErrorIs(t, err, sandbox.ErrDenied)
 	assert.ErrorContains(t, err, "souk.files.erase")
 }
+
+// A table is no part of the memory that is bounded: it must be small and not grow.
+func TestTablesAreBounded(t *testing.T) {
+	t.Parallel()
+	const funcref = 0x70
+	grow := slices.Concat([]byte{0xd0, funcref}, i32Const(1<<30), []byte{0xfc, 15, 0}, drop, i32Const(0)) // ref.null table.grow
+	for name, c := range map[string]struct {
+		table []byte
+		body  []byte
+		want  string
+	}{
+		"small":  {vec([]byte{funcref, 0, 10}), i32Const(0), ""},
+		"large":  {vec(append([]byte{funcref, 0}, leb(1<<27)...)), i32Const(0), "its table has 134217728 entries, more than 1000000"},
+		"two":    {vec([]byte{funcref, 0, 1}, []byte{funcref, 0, 1}), i32Const(0), "it has 2 tables, more than 1"},
+		"others": {vec([]byte{0x6f, 0, 1}), i32Const(0), "its table is of a kind that is unknown here"},
+		"grows":  {vec([]byte{funcref, 0, 1}), grow, `feature "reference-types" is disabled`},
+	} {
+		m := plugin(c.body)
+		m.table = c.table
+		_, err := startBytes(t, wasm.Options{}, m.bytes())
+		if c.want == "" {
+			assert.NoError(t, err, name)
+		} else {
+			assert.ErrorContains(t, err, c.want, name)
+		}
+	}
+}

@@ -22,6 +22,7 @@ const (
 	maxImports = 10_000
 	maxExports = 100_000
 	maxName    = 1000 // bytes
+	maxTable   = 1_000_000
 )
 
 // Inspect reads the imports of a module without compiling or running it. It refuses
@@ -69,6 +70,8 @@ func inspect(code []byte) (*Imports, error) {
 		switch id {
 		case sectionImport:
 			err = body.imports(&im)
+		case sectionTable:
+			err = body.table()
 		case sectionMemory:
 			err = body.memory(&im)
 		case sectionExport:
@@ -100,6 +103,7 @@ func inspect(code []byte) (*Imports, error) {
 const (
 	sectionCustom = 0
 	sectionImport = 2
+	sectionTable  = 4
 	sectionMemory = 5
 	sectionExport = 7
 )
@@ -134,6 +138,27 @@ func (r *reader) imports(im *Imports) error {
 		}
 	}
 	return r.err
+}
+
+// table bounds the table of functions: it is not part of the guest's memory. It does
+// not grow, see features.
+func (r *reader) table() error {
+	if n := r.count(1, "tables"); n == 0 {
+		return nil
+	}
+	kind, flags, size := r.byte(), r.byte(), r.u32()
+	if flags&1 != 0 {
+		r.u32() // its maximum
+	}
+	switch {
+	case r.err != nil:
+		return r.err
+	case kind != 0x70 || flags > 1:
+		return errors.New("its table is of a kind that is unknown here")
+	case size > maxTable:
+		return fmt.Errorf("its table has %d entries, more than %d", size, maxTable)
+	}
+	return nil
 }
 
 func (r *reader) memory(im *Imports) error {

@@ -21,12 +21,16 @@ import (
 const (
 	DefaultMemory       = 128 << 20        // a Go module needs about 4 MiB before it does anything
 	DefaultCallTimeout  = 10 * time.Second // a page does not wait longer
-	DefaultStartTimeout = time.Minute      // a cold compile of a Go module takes about 5 s
+	DefaultStartTimeout = time.Minute      // what a package does in its init functions
 	DefaultMessage      = 4 << 20          // a page, a picture, a day's time series
 	MaxModule           = 64 << 20         // bytes of a module; Go modules have 2 to 10 MiB
 
 	pageSize = 64 << 10
 )
+
+// features is WebAssembly 2.0 without reference types: with them comes table.grow,
+// by which a guest takes gigabytes that no limit counts.
+const features = api.CoreFeaturesV2 &^ api.CoreFeatureReferenceTypes
 
 // Options are the limits of a Runtime. The zero value is safe: no disk cache, all
 // limits at their defaults, no log.
@@ -98,6 +102,7 @@ func New(_ context.Context, o Options) (*Runtime, error) {
 			WithCompilationCache(cache).
 			WithMemoryLimitPages(uint32(o.Memory / pageSize)).
 			WithDebugInfoEnabled(false).
+			WithCoreFeatures(features).
 			WithCloseOnContextDone(true),
 		instances: make(map[*Instance]struct{}),
 	}, nil
@@ -291,7 +296,8 @@ func (r *Runtime) failIfClosed() error {
 }
 
 // Close ends all instances, running calls too, and frees the compiled code. No
-// Compile or Start may be running.
+// Compile or Start may be running. When ctx ends before every host function has
+// returned, that is an error and the code stays in memory, as it is still in use.
 func (r *Runtime) Close(ctx context.Context) error {
 	r.mu.Lock()
 	all := r.instances
@@ -300,14 +306,12 @@ func (r *Runtime) Close(ctx context.Context) error {
 	if all == nil {
 		return nil
 	}
-	var err error
+	var errs []error
 	for in := range all {
-		if e := in.Close(ctx); e != nil && err == nil {
-			err = e
-		}
+		errs = append(errs, in.Close(ctx))
 	}
-	if e := r.cache.Close(ctx); e != nil && err == nil {
-		err = e
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("wasm: %w", err)
 	}
-	return err
+	return r.cache.Close(ctx)
 }
