@@ -20,12 +20,12 @@ const maxReplan = 3
 // errUnplanned means that a set was not even tried: nothing is known against it.
 var errUnplanned = errors.New("not possible now")
 
-// apply applies offers that the policy allows now. All of them go in one transaction;
-// when that fails, the parts that do not depend on each other are tried by themselves,
-// so that one bad plugin does not hold back all. What failed before is tried apart
-// from the start.
+// apply applies offers that the policy allows now, until one transaction succeeds:
+// the next waits until that one has held, so that it can be taken back by itself. All
+// that is new goes in one transaction. When it fails, halves of it are tried whose
+// parts do not depend on each other, so that one bad plugin does not hold back all
+// and is found in few steps. What failed before is tried apart from the start.
 func (r *Runner) apply(ctx context.Context, facts Facts, offers []Offer) error {
-	begun, applied := r.now(), false
 	for queue := r.sets(facts, offers); len(queue) > 0; {
 		set := queue[0]
 		queue = queue[1:]
@@ -42,28 +42,22 @@ func (r *Runner) apply(ctx context.Context, facts Facts, offers []Offer) error {
 		if len(set) == 0 {
 			continue
 		}
-		tried, err := r.try(ctx, facts, set, allowed)
-		applied = applied || tried
-		if err == nil {
-			continue
-		}
-		if r.stops(ctx, err) {
+		err = r.try(ctx, facts, set, allowed)
+		if err == nil || r.stops(ctx, err) {
 			return err
 		}
 		parts := components(facts, set)
 		if len(parts) == 1 {
 			r.fail(ctx, set, err)
-		} else if i := culprit(parts, err); i >= 0 { // known: the others need not be split
+		} else if i := culprit(parts, err); i >= 0 { // known: no need to look for it
 			r.fail(ctx, parts[i], err)
 			queue = append(queue, slices.Concat(slices.Delete(parts, i, i+1)...))
 		} else {
-			queue = append(queue, parts...)
+			half := len(parts) / 2
+			queue = append([][]Offer{slices.Concat(parts[:half]...), slices.Concat(parts[half:]...)}, queue...)
 		}
 	}
-	if !applied {
-		return nil
-	}
-	return r.change(ctx, func(s *State) { s.LastTook = r.now().Sub(begun) })
+	return nil
 }
 
 // ready returns the offers that are to be applied now.
@@ -92,8 +86,8 @@ func (r *Runner) sets(facts Facts, offers []Offer) [][]Offer {
 	return append([][]Offer{fresh}, apart...)
 }
 
-// try plans and applies one set. tried reports whether a transaction was begun.
-func (r *Runner) try(ctx context.Context, facts Facts, set, allowed []Offer) (tried bool, err error) {
+// try plans and applies one set.
+func (r *Runner) try(ctx context.Context, facts Facts, set, allowed []Offer) error {
 	for range maxReplan {
 		plan, err := r.market.Plan(ctx, refs(set))
 		if err == nil {
@@ -103,14 +97,13 @@ func (r *Runner) try(ctx context.Context, facts Facts, set, allowed []Offer) (tr
 			err = errors.New("there is nothing to change")
 		}
 		if err != nil {
-			return tried, fmt.Errorf("%w: %w", errUnplanned, err)
+			return fmt.Errorf("%w: %w", errUnplanned, err)
 		}
-		tried = true
 		if err = r.transact(ctx, facts, plan); !errors.Is(err, install.ErrStalePlan) {
-			return tried, err
+			return err
 		}
 	}
-	return tried, install.ErrStalePlan
+	return install.ErrStalePlan
 }
 
 // transact applies a plan and begins to watch it.
@@ -121,14 +114,16 @@ func (r *Runner) transact(ctx context.Context, facts Facts, plan *install.Plan) 
 		return errors.Join(err, r.drop(ctx, soak))
 	}
 	r.notify(ctx, Event{Kind: KindStarted, Title: plan.Title, Changes: changes(plan)})
+	begun := r.now()
 	tx, err := r.market.Apply(ctx, plan, install.Approval{Actor: Actor})
+	took := r.now().Sub(begun)
 	if err != nil {
-		return errors.Join(err, r.drop(ctx, soak))
+		return errors.Join(err, r.change(ctx, func(s *State) { s.forget(soak); s.LastTook = took }))
 	}
 	r.mu.Lock()
 	r.troubled = ""
 	r.mu.Unlock()
-	err = r.commit(ctx, soak, tx.To)
+	err = r.commit(ctx, soak, tx.To, took)
 	r.notify(ctx, Event{Kind: KindSucceeded, Title: plan.Title, Changes: changes(plan)})
 	return err
 }

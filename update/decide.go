@@ -20,6 +20,7 @@ type Input struct {
 	Failure  *Failure        // what happened when this very release was tried here
 	Bucket   int             // this panel's, 0 to Buckets-1, see [Bucket]
 	Breaker  time.Time       // until then too many went wrong for another try
+	Soaking  time.Time       // until then an earlier change is being watched
 	Expires  time.Time       // of the catalog that has the release; zero: not checked
 	Problem  string          // why it could not be planned or applied the last time, for now
 	LastTook time.Duration   // of the last run, see [Policy.Begin]
@@ -113,6 +114,7 @@ func (p Policy) waits(in Input) (why []string, until time.Time) {
 		before(f.Next, fmt.Sprintf("It did not work here (%s: %s). It is tried again from %s on.", times(f.Count), f.Error, at(f.Next)))
 	}
 	before(in.Breaker, "Too many updates had to be taken back: nothing is applied until "+at(in.Breaker)+".")
+	before(in.Soaking, "An earlier update is being watched until "+at(in.Soaking)+", so that it can be taken back by itself.")
 	never(!in.Expires.IsZero() && in.Now.After(in.Expires), "The catalog expired on "+at(in.Expires)+": nothing is applied from it until it was fetched again.")
 	never(in.Problem != "", "It cannot be applied for now: "+in.Problem+".")
 	if ro := in.To.Rollout; ro != nil {

@@ -237,7 +237,7 @@ func (f *finder) offer(i int) Offer {
 	in := Input{
 		Now: f.in.Now, From: f.from.Version, To: to, Risk: o.Risk, Fix: f.fixes[to.Version],
 		Hold: state.hold(o.Plugin, f.in.Now), Frozen: state.Frozen, Bucket: Bucket(state.Secret, to.Ref),
-		Breaker: state.Breaker(f.in.Now), Expires: f.src.Expires(),
+		Breaker: state.Breaker(f.in.Now), Soaking: state.soaking(f.in.Now), Expires: f.src.Expires(),
 		Problem: f.in.Problems[to.Digest], LastTook: state.LastTook,
 	}
 	if failure, ok := state.Poisoned(to.Digest); ok {

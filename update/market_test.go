@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -36,6 +37,9 @@ type market struct {
 	enableErr error
 	dies      bool // the process ends in the middle of Apply, before anything changed
 	commits   bool // ... or after everything was
+
+	snapshot *catalog.Snapshot // of the first so many releases
+	listed   int
 
 	syncs, polls, facts, applies, fetches int
 	log                                   []string // what was applied, "2000-01-02 03:04 acme/one@1.1.0"
@@ -89,6 +93,17 @@ func (m *market) Facts(context.Context) (update.Facts, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.facts++
+	if m.snapshot == nil || m.listed != len(m.releases) || !reflect.DeepEqual(m.snapshot.Advisories(), m.advisories) {
+		s, err := m.catalog()
+		if err != nil {
+			return update.Facts{}, err
+		}
+		m.snapshot, m.listed = s, len(m.releases)
+	}
+	return update.Facts{Generation: m.current(), Snapshots: []*catalog.Snapshot{m.snapshot}}, nil
+}
+
+func (m *market) catalog() (*catalog.Snapshot, error) {
 	c := catalog.Contents{Source: "main", Serial: 1, Expires: now.AddDate(100, 0, 0), Releases: m.releases, Advisories: m.advisories}
 	listed, owned := map[catalog.PluginID]bool{}, map[string]bool{}
 	for _, r := range m.releases {
@@ -101,11 +116,7 @@ func (m *market) Facts(context.Context) (update.Facts, error) {
 			c.Publishers = append(c.Publishers, catalog.Publisher{Namespace: p, Signers: []catalog.Signer{{Identity: acmeKey}}})
 		}
 	}
-	s, err := catalog.NewSnapshot(c)
-	if err != nil {
-		return update.Facts{}, err
-	}
-	return update.Facts{Generation: m.current(), Snapshots: []*catalog.Snapshot{s}}, nil
+	return catalog.NewSnapshot(c)
 }
 
 func (m *market) Plan(_ context.Context, to []catalog.Ref) (*install.Plan, error) {

@@ -91,13 +91,19 @@ func (r *Runner) pollAdvisories(ctx context.Context) error {
 // wrong does not keep the others from being done.
 func (r *Runner) step(ctx context.Context) error {
 	r.mu.Lock()
-	r.due.apply = r.now().Add(retryApply) // whatever happens, not again at once
+	now := r.now()
+	r.due.apply = now.Add(retryApply) // whatever happens, not again at once
+	watch := len(r.state.Soaks) > 0 && !now.Before(r.due.soak)
 	r.mu.Unlock()
+	var errs []error
+	if watch {
+		errs = append(errs, r.watch(ctx))
+	}
 	facts, err := r.market.Facts(ctx)
 	if err != nil {
-		return err
+		return errors.Join(append(errs, err)...)
 	}
-	errs := []error{r.settle(ctx, facts), r.obey(ctx, facts)}
+	errs = append(errs, r.obey(ctx, facts))
 	offers := r.find(facts)
 	errs = append(errs, r.announce(ctx, offers))
 	if now := ready(offers); len(now) > 0 {

@@ -112,6 +112,7 @@ func (r *Runner) Applied(ctx context.Context, p *install.Plan, tx *install.Trans
 		s.applied(p, actor, now)
 		if len(soak.Moves) > 0 && p.Rollback == 0 {
 			s.Soaks = append(s.Soaks, soak)
+			r.due.soak = now.Add(soakEvery)
 		}
 	})
 }
@@ -120,7 +121,7 @@ func (r *Runner) Applied(ctx context.Context, p *install.Plan, tx *install.Trans
 func (r *Runner) decided(ctx context.Context, f func(*State)) error {
 	err := r.change(ctx, func(s *State) {
 		f(s)
-		r.due.apply, r.due.soak = time.Time{}, time.Time{}
+		r.due.apply = time.Time{}
 	})
 	select {
 	case r.wake <- struct{}{}:

@@ -46,24 +46,36 @@ func (s *Soak) same(t Soak) bool { return s.Base == t.Base && slices.Equal(s.Mov
 
 // drop stops watching.
 func (r *Runner) drop(ctx context.Context, soak Soak) error {
-	return r.change(ctx, func(s *State) { s.Soaks = slices.DeleteFunc(s.Soaks, func(t Soak) bool { return soak.same(t) }) })
+	return r.change(ctx, func(s *State) { s.forget(soak) })
 }
 
-// commit begins to watch what was committed, and forgets what failed before.
-func (r *Runner) commit(ctx context.Context, soak Soak, generation uint64) error {
+func (s *State) forget(soak Soak) {
+	s.Soaks = slices.DeleteFunc(s.Soaks, func(t Soak) bool { return soak.same(t) })
+}
+
+// commit begins to watch what was committed.
+func (r *Runner) commit(ctx context.Context, soak Soak, generation uint64, took time.Duration) error {
 	now := r.now()
 	soak.commit(generation, now)
 	return r.change(ctx, func(s *State) {
-		for _, m := range soak.Moves {
-			s.outgrow(m.Plugin, m.Version)
-		}
 		for i := range s.Soaks {
 			if s.Soaks[i].same(soak) {
 				s.Soaks[i] = soak
 			}
 		}
+		if took > 0 {
+			s.LastTook = took
+		}
 		r.due.soak = now.Add(soakEvery)
 	})
+}
+
+// soaking returns until when at least a change is being watched; zero when none is.
+func (s *State) soaking(now time.Time) (until time.Time) {
+	for _, soak := range s.Soaks {
+		until = latest(until, latest(soak.Until, now.Add(soakEvery)))
+	}
+	return until
 }
 
 // settle looks after changes that were begun when the panel ended: the store has
@@ -74,7 +86,7 @@ func (r *Runner) settle(ctx context.Context, facts Facts) error {
 		switch {
 		case soak.To != 0:
 		case soak.in(facts):
-			errs = append(errs, r.commit(ctx, soak, facts.Generation.N))
+			errs = append(errs, r.commit(ctx, soak, facts.Generation.N, 0))
 			r.notify(ctx, Event{Kind: KindSucceeded, Title: soak.Title, Changes: steps(soak.Moves)})
 		default:
 			errs = append(errs, r.drop(ctx, soak))
@@ -153,7 +165,12 @@ func (r *Runner) ask(ctx context.Context, facts Facts, soak Soak) error {
 		r.notify(ctx, Event{Kind: KindInDoubt, Title: soak.Title, Changes: steps(soak.Moves),
 			Reason: "It is kept, but whether " + join(unknown) + " is well could not be told."})
 	}
-	return r.drop(ctx, soak)
+	return r.change(ctx, func(s *State) {
+		s.forget(soak)
+		for _, m := range soak.Moves { // only now: else the count would begin anew each time
+			s.outgrow(m.Plugin, m.Version)
+		}
+	})
 }
 
 // takeBack goes back to the generation before a change, if that is a change back and
@@ -191,6 +208,11 @@ func (r *Runner) takeBack(ctx context.Context, facts Facts, soak Soak, bad []cat
 	}
 	err = r.drop(ctx, soak)
 	r.blame(ctx, "Taken back", soak.Moves, guilty, cause, true)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if soon := r.now().Add(retryApply); soon.Before(r.due.apply) {
+		r.due.apply = soon // for those that went back without any guilt
+	}
 	return err
 }
 
