@@ -67,7 +67,8 @@ func ReadSegment(r io.Reader, b Blob) iter.Seq2[Record, error] {
 var errStopped = errors.New("stopped")
 
 func readLines(r io.Reader, b Blob, yield func(Record) bool) error {
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(16<<20), zstd.WithDecoderLowmem(true))
+	stored := &watched{r: r}
+	z, err := zstd.NewReader(stored, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(16<<20), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return err
 	}
@@ -94,6 +95,8 @@ func readLines(r io.Reader, b Blob, yield func(Record) bool) error {
 			return nil
 		case err == io.EOF:
 			return errors.New("the last line has no end")
+		case err != nil && stored.err == nil && !errors.Is(err, verify.ErrDigest):
+			return fmt.Errorf("%w: %w", verify.ErrDigest, err) // it does not decompress
 		case err != nil:
 			return err
 		}
@@ -111,15 +114,25 @@ func readLines(r io.Reader, b Blob, yield func(Record) bool) error {
 	}
 }
 
+// watched remembers the error of a reader, to tell it from those of what is read.
+type watched struct {
+	r   io.Reader
+	err error
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
+	if err != nil && err != io.EOF {
+		w.err = err
+	}
+	return n, err
+}
+
 // WriteSegment compresses records, which must be sorted by id, and returns the
 // bytes and what to write into the catalog manifest of them; family and level are
 // the caller's to fill in. Same records, same DiffID.
 func WriteSegment(records iter.Seq2[Record, error]) ([]byte, Segment, error) {
-	var out bytes.Buffer
-	z, err := zstd.NewWriter(&out, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithWindowSize(8<<20))
-	if err != nil {
-		return nil, Segment{}, err
-	}
+	var out compressor
 	var s Segment
 	hash := sha256.New()
 	var before PluginID
@@ -135,21 +148,63 @@ func WriteSegment(records iter.Seq2[Record, error]) ([]byte, Segment, error) {
 		line = append(line[:0], rec.Line...)
 		line = append(line, '\n')
 		hash.Write(line)
-		if _, err := z.Write(line); err != nil {
+		if err := out.write(line); err != nil {
 			return nil, Segment{}, err
 		}
 		s.Records++
 		s.Plain += int64(len(line))
-		if out.Len() > MaxSegment || s.Plain > MaxSegmentPlain {
+		if out.buf.Len() > MaxSegment || s.Plain > MaxSegmentPlain {
 			return nil, Segment{}, fmt.Errorf("segment is larger than %d bytes compressed or %d plain", MaxSegment, MaxSegmentPlain)
 		}
 	}
-	if err := z.Close(); err != nil {
+	raw, err := out.close()
+	if err != nil {
 		return nil, Segment{}, err
 	}
-	s.Digest, s.Size = verify.DigestOf(out.Bytes()), int64(out.Len())
+	s.Digest, s.Size = verify.DigestOf(raw), int64(len(raw))
 	s.DiffID = verify.DigestFromHash(hash)
-	return out.Bytes(), s, s.Blob.check()
+	return raw, s, s.Blob.check()
+}
+
+// compressor compresses to memory. Most segments are small: for them it takes little
+// memory, for large ones a window of 8 MiB.
+type compressor struct {
+	buf   bytes.Buffer
+	small []byte // all of it, until it is no longer small
+	large *zstd.Encoder
+}
+
+const smallSegment = 512 << 10 // bytes
+
+func (c *compressor) write(b []byte) (err error) {
+	if c.large == nil {
+		if c.small = append(c.small, b...); len(c.small) < smallSegment {
+			return nil
+		}
+		if c.large, err = newEncoder(&c.buf, 8<<20); err != nil {
+			return err
+		}
+		b = c.small
+	}
+	_, err = c.large.Write(b)
+	return err
+}
+
+func (c *compressor) close() ([]byte, error) {
+	if c.large != nil {
+		err := c.large.Close()
+		return c.buf.Bytes(), err
+	}
+	z, err := newEncoder(nil, smallSegment)
+	if err != nil {
+		return nil, err
+	}
+	return z.EncodeAll(c.small, nil), z.Close()
+}
+
+func newEncoder(w io.Writer, window int) (*zstd.Encoder, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
+		zstd.WithWindowSize(window), zstd.WithLowerEncoderMem(true))
 }
 
 func checkLine(r Record, before PluginID) error {

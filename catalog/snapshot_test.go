@@ -139,7 +139,7 @@ func big(n int) catalog.Contents {
 		l.Tags = []string{"tag" + fmt.Sprint(i%50)}
 		c.Listings = append(c.Listings, l)
 		for v := range 3 {
-			r := rel(string(id), fmt.Sprintf("1.%d.0", v))
+			r := rel(string(id), fmt.Sprintf("1.%d.0", 2-v))
 			r.Manifest = catalog.Manifest{Format: 1, ID: id, Version: r.Version, Name: l.Name, Summary: l.Summary, License: "MIT", Tags: l.Tags,
 				Runtime: catalog.Runtime{Kind: catalog.RuntimeWASM, Entry: "plugin.wasm"}, Panel: ">=3", Dependencies: []catalog.Dependency{{ID: "acme/base", Range: "^1.2"}},
 				Permissions: []catalog.PermissionRequest{{Kind: "net.out", Target: "api.example.org:443", Reason: "talks to its service"}}}
