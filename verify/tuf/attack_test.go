@@ -241,7 +241,7 @@ func TestAttacks(t *testing.T) {
 			for n := 2; n <= tuf.MaxRoots+2; n++ {
 				s.served[rootName(n)] = resign(s.t, s.served["1.root.json"], version(n), s.keys.Root[:2]...)
 			}
-		}, verify.ErrUntrusted, "more than 256 new roots"},
+		}, verify.ErrUntrusted, "more than 64 new roots"},
 		"key revoked": {func(s *simulator) {
 			stolen, next := s.keys.Timestamp, s.keys
 			next.Timestamp = []tuf.Key{newKey(s.t)}

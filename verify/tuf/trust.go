@@ -31,7 +31,7 @@ const (
 
 // MaxRoots is how many new roots one Update follows. A catalog has one a year,
 // and one for each key that is replaced in between.
-const MaxRoots = 256
+const MaxRoots = 64
 
 // ClockSlack is how far the clock may stand behind the last successful Update,
 // as it does after a correction. What is expired is judged by the later of both.
@@ -85,6 +85,9 @@ func (t *Trust) climb(kept *verify.CatalogState) (*trustedmetadata.TrustedMetada
 	}
 	var roots [][]byte
 	for _, b := range append(kept.Chain[:len(kept.Chain):len(kept.Chain)], kept.Root) {
+		if bytes.Equal(b, t.pinned) {
+			continue
+		}
 		if err := inspectRoot(b); err != nil {
 			return nil, nil, t.refuse("kept root", err)
 		}
