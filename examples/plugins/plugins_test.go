@@ -153,7 +153,7 @@ func (p *panel) host() []wasm.HostFunc {
 				if err != nil || u.Scheme != "https" {
 					return "", errors.New("want an https URL")
 				}
-				return sandbox.Parse("net.out:" + u.Hostname() + ":443")
+				return sandbox.NetOut(u.Hostname(), 443)
 			},
 			Call: serve(p, func(f panelapi.Fetch) (panelapi.Response, error) {
 				p.fetched = append(p.fetched, f)
