@@ -161,20 +161,20 @@ func (w *Window) UnmarshalText(b []byte) (err error) {
 // Validate says what is wrong with the window; nil when nothing is. It knows a zone
 // only if the machine, or the program by importing time/tzdata, has zone data.
 func (w Window) Validate() error {
-	switch {
-	case w.Days > AllDays:
-		return errors.New("a window has a day that no week has")
-	case w.Start < 0 || w.Start >= 24*time.Hour || w.Start%time.Minute != 0:
-		return fmt.Errorf("a window starts at %v, not at a minute of the day", w.Start)
-	case w.Duration < MinWindow || w.Duration > MaxWindow || w.Duration%time.Minute != 0:
-		return fmt.Errorf("a window lasts %v, not whole minutes from %s to %s", w.Duration, span(MinWindow), span(MaxWindow))
-	}
-	_, err := w.location()
+	_, err := w.check()
 	return err
 }
 
-func (w Window) location() (*time.Location, error) {
-	if w.Zone == "Local" {
+// check is Validate, and returns the zone.
+func (w Window) check() (*time.Location, error) {
+	switch {
+	case w.Days > AllDays:
+		return nil, errors.New("a window has a day that no week has")
+	case w.Start < 0 || w.Start >= 24*time.Hour || w.Start%time.Minute != 0:
+		return nil, fmt.Errorf("a window starts at %v, not at a minute of the day", w.Start)
+	case w.Duration < MinWindow || w.Duration > MaxWindow || w.Duration%time.Minute != 0:
+		return nil, fmt.Errorf("a window lasts %v, not whole minutes from %s to %s", w.Duration, span(MinWindow), span(MaxWindow))
+	case w.Zone == "Local":
 		return nil, errors.New("the zone \"Local\" depends on the process: name one such as Europe/Berlin")
 	}
 	loc, err := time.LoadLocation(w.Zone)
@@ -187,10 +187,7 @@ func (w Window) location() (*time.Location, error) {
 // At returns the occurrence that is open at now, or else the next one. It is open
 // from start on, and at end no more.
 func (w Window) At(now time.Time) (start, end time.Time, err error) {
-	if err := w.Validate(); err != nil {
-		return time.Time{}, time.Time{}, err
-	}
-	loc, err := w.location()
+	loc, err := w.check()
 	if err != nil {
 		return time.Time{}, time.Time{}, err
 	}
