@@ -136,7 +136,7 @@ func (b *blobReader) open() error {
 		return err
 	}
 	b.body, b.cancel = resp.Body, cancel
-	b.watch = &watched{resp.Body, b.c.stall, cancel}
+	b.watch = watch(resp.Body, b.c.stall, cancel)
 	if skip == 0 {
 		return nil
 	}

@@ -256,7 +256,7 @@ func (c *client) readOnce(ctx context.Context, r request, limit int64, also []in
 		return nil, fmt.Errorf("%s: %d bytes are more than %d", r.what, resp.ContentLength, limit)
 	}
 	var buf bytes.Buffer
-	n, err := io.Copy(&buf, io.LimitReader(&watched{resp.Body, c.stall, cancel}, limit+1))
+	n, err := io.Copy(&buf, io.LimitReader(watch(resp.Body, c.stall, cancel), limit+1))
 	if err != nil {
 		return nil, fmt.Errorf("%w after %d bytes: %w", errDropped, n, err)
 	}
@@ -275,13 +275,19 @@ var errStalled = errors.New("no byte came for too long")
 
 // watched cancels the request of a body that brings no byte for the time of stall.
 type watched struct {
-	body   io.Reader
-	stall  time.Duration
-	cancel context.CancelCauseFunc
+	body  io.Reader
+	stall time.Duration
+	timer *time.Timer // stopped between reads
+}
+
+func watch(body io.Reader, stall time.Duration, cancel context.CancelCauseFunc) *watched {
+	t := time.AfterFunc(stall, func() { cancel(errStalled) })
+	t.Stop()
+	return &watched{body, stall, t}
 }
 
 func (w *watched) Read(p []byte) (int, error) {
-	t := time.AfterFunc(w.stall, func() { w.cancel(errStalled) })
-	defer t.Stop()
+	w.timer.Reset(w.stall)
+	defer w.timer.Stop()
 	return w.body.Read(p)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -59,7 +60,7 @@ func (g *guard) check(ip netip.Addr) error {
 
 func (g *guard) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	if address != g.home {
+	if strings.ToLower(address) != g.home {
 		d.Control = func(_, resolved string, _ syscall.RawConn) error {
 			a, err := netip.ParseAddrPort(resolved)
 			if err != nil {

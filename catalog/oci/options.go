@@ -33,8 +33,8 @@ type Options struct {
 	// and its parent domains (registry.gitlab.com and gitlab.com). Others are asked
 	// anonymously or not at all.
 	TokenHosts []string
-	// Transport replaces the built-in transport, for instance one with a proxy or
-	// a private certificate authority. Then nobody checks which address a name
+	// Transport replaces the built-in transport, which uses no proxy and the
+	// certificate authorities of the system. Then nobody checks which address a name
 	// resolves to, nor how long the first byte may take. Nil means the built-in one.
 	Transport http.RoundTripper
 	// UserAgent is sent with every request; empty means "souk".

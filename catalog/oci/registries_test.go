@@ -167,6 +167,41 @@ func TestPoll(t *testing.T) {
 	})
 }
 
+// TestPollWithoutETag: a registry that knows no ETag costs one small request.
+func TestPollWithoutETag(t *testing.T) {
+	t.Parallel()
+	reg := catalogtest.NewRegistry(t, catalogtest.RegistryOptions{})
+	reg.Inject(catalogtest.Fault{Effect: catalogtest.WithoutHeader("ETag")})
+	f := fill(t, reg)
+	e, err := f.Source.Snapshot(t.Context(), 0)
+	require.NoError(t, err)
+	e.Accept(3)
+	reg.Forget()
+	_, err = f.Source.Snapshot(t.Context(), 3)
+	require.ErrorIs(t, err, catalog.ErrNotModified)
+	assert.Len(t, reg.Requests(), 1)
+	f.Change(t)
+	_, err = f.Source.Snapshot(t.Context(), 3)
+	assert.NoError(t, err)
+}
+
+// TestMovedTag: the envelope is about one timestamp, whatever happens to the tag.
+func TestMovedTag(t *testing.T) {
+	t.Parallel()
+	eachRegistry(t, func(t *testing.T, front *catalogtest.Registry) {
+		f := fill(t, front)
+		e, err := f.Source.Snapshot(t.Context(), 0)
+		require.NoError(t, err)
+		f.Change(t)
+		got, err := e.Metadata(t.Context(), "timestamp.json", 1000)
+		require.NoError(t, err)
+		assert.Equal(t, string(f.Metadata["timestamp.json"]), string(got))
+		e.Accept(3)
+		_, err = f.Source.Snapshot(t.Context(), 3)
+		assert.NoError(t, err, "what was accepted is the old one")
+	})
+}
+
 // TestResume: a download goes on where the connection dropped, with closed ranges.
 func TestResume(t *testing.T) {
 	t.Parallel()
