@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -230,4 +231,17 @@ func release(t *testing.T, ref string) catalog.Release {
 			Runtime: catalog.Runtime{Kind: catalog.RuntimeStatic},
 		},
 	}
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// exampleDir returns a directory for an example, which has no testing.T.
+func exampleDir() string {
+	dir, err := os.MkdirTemp("", "mirror")
+	check(err)
+	return dir
 }
