@@ -62,11 +62,11 @@ func (l *lab) switches() []labSwitch {
 type labTry struct{ Href, Title, What string }
 
 var labTries = []labTry{
-	{"/plugins/acme/forged", "A forged plugin", "it is in the catalog, but somebody else than its publisher signed it"},
-	{"/plugins/northwind/shell", "A plugin that asks too much", "it wants to run programs, which this panel's policy forbids"},
-	{"/plugins/northwind/quiet", "Two plugins that do not get along", "install Alerts first, then Quiet"},
-	{"/plugins/acme/disk-report", "An update that wants more", "install Disk report, then publish the next releases here: the new one asks for the internet"},
-	{"/plugins/northwind/notes", "A bad update", "install Notes, then publish the next releases here: 1.1.0 fails its health check and is rolled back by itself; the ones after bring the cure"},
+	{"/plugins/p/acme/forged", "A forged plugin", "it is in the catalog, but somebody else than its publisher signed it"},
+	{"/plugins/p/northwind/shell", "A plugin that asks too much", "it wants to run programs, which this panel's policy forbids"},
+	{"/plugins/p/northwind/quiet", "Two plugins that do not get along", "install Alerts first, then Quiet"},
+	{"/plugins/p/acme/disk-report", "An update that wants more", "install Disk report, then publish the next releases here: the new one asks for the internet"},
+	{"/plugins/p/northwind/notes", "A bad update", "install Notes, then publish the next releases here: 1.1.0 fails its health check and is rolled back by itself; the ones after bring the cure"},
 }
 
 func (l *lab) change(w http.ResponseWriter, r *http.Request) {
