@@ -70,6 +70,9 @@ func (m *market) ripe(ref string, edits ...edit) catalog.Release {
 	return m.publish(ref, append(edits, func(r *catalog.Release) { r.Published = time.Now().AddDate(0, 0, -30) })...)
 }
 
+// count reads one of the counters.
+func (m *market) count(n *int) int { m.mu.Lock(); defer m.mu.Unlock(); return *n }
+
 func (m *market) set(f func()) { m.mu.Lock(); defer m.mu.Unlock(); f() }
 
 func (m *market) current() install.Generation { return m.generations[len(m.generations)-1] }

@@ -93,7 +93,7 @@ func (r *Runner) step(ctx context.Context) error {
 	r.mu.Lock()
 	now := r.now()
 	r.due.apply = now.Add(retryApply) // whatever happens, not again at once
-	watch := len(r.state.Soaks) > 0 && !now.Before(r.due.soak)
+	watch := len(r.state.Soaks) > 0 && isDue(r.due.soak, now)
 	r.mu.Unlock()
 	var errs []error
 	if watch {

@@ -233,7 +233,7 @@ func TestAdvisoriesArePolled(t *testing.T) {
 		})
 		time.Sleep(time.Hour)
 		assert.Contains(t, r.State().Disabled, catalog.PluginID("acme/one"))
-		assert.Equal(t, 1, m.syncs)
+		assert.Equal(t, 1, m.count(&m.syncs))
 	})
 }
 

@@ -141,7 +141,7 @@ func (r *Runner) begin(ctx context.Context) error {
 	}
 	now, n := r.now(), binary.BigEndian.Uint64(random[:])
 	err := r.change(ctx, func(s *State) {
-		if !s.NextRun.After(now) || s.NextRun.Sub(now) > max(2*CheckEvery, MaxRetryAfter) {
+		if isDue(s.NextRun, now) {
 			s.NextRun = FirstCheck(now, n)
 		}
 		r.due = due{apply: s.NextRun, advisories: now.Add(AdvisoryEvery)}
@@ -165,19 +165,23 @@ func (r *Runner) tick(ctx context.Context) error {
 	now := r.now()
 	s, d := r.plan()
 	var errs []error
-	if len(s.Soaks) > 0 && !now.Before(d.soak) {
+	if len(s.Soaks) > 0 && isDue(d.soak, now) {
 		errs = append(errs, r.exclusively(ctx, r.watch))
 	}
 	switch {
-	case !now.Before(s.NextRun):
+	case isDue(s.NextRun, now):
 		errs = append(errs, r.Check(ctx))
-	case !now.Before(d.apply):
+	case isDue(d.apply, now):
 		errs = append(errs, r.exclusively(ctx, r.step))
-	case !now.Before(d.advisories):
+	case isDue(d.advisories, now):
 		errs = append(errs, r.exclusively(ctx, r.pollAdvisories))
 	}
 	return errors.Join(errs...)
 }
+
+// isDue reports whether it is time. What is further ahead than anything is ever
+// planned was planned by a clock that has been put back since.
+func isDue(t, now time.Time) bool { return !now.Before(t) || t.Sub(now) > MaxRetryAfter+CheckEvery }
 
 // sleep returns how long Run has nothing to do, at most MaxSleep.
 func (r *Runner) sleep() time.Duration {

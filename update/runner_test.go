@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -49,11 +50,11 @@ func TestRunKeepsToItsSchedule(t *testing.T) {
 		r, _ := newRunner(t, m, &keeper{}, auto)
 		stop := start(t, r)
 		synctest.Wait()
-		assert.Equal(t, 1, m.syncs, "the first after no time, as random as zeros are")
+		assert.Equal(t, 1, m.count(&m.syncs), "the first after no time, as random as zeros are")
 		time.Sleep(10 * 24 * time.Hour)
 		synctest.Wait()
-		assert.InDelta(t, 41, m.syncs, 1, "every six hours")
-		assert.InDelta(t, 200, m.polls, 10, "advisories every hour in between")
+		assert.InDelta(t, 41, m.count(&m.syncs), 1, "every six hours")
+		assert.InDelta(t, 200, m.count(&m.polls), 10, "advisories every hour in between")
 		assert.Error(t, r.Run(t.Context()), "one Run at a time")
 		stop()
 		stop = start(t, r) // but another after it
@@ -74,7 +75,7 @@ func TestRunAppliesInTheWindowAndFetchesBefore(t *testing.T) {
 		defer start(t, r)()
 		time.Sleep(48 * time.Hour)
 		assert.Empty(t, m.history())
-		assert.Equal(t, 1, m.fetches, "once, ahead of the window")
+		assert.Equal(t, 1, m.count(&m.fetches), "once, ahead of the window")
 		time.Sleep(24 * time.Hour)
 		assert.Equal(t, []string{"2000-01-03 03:17 acme/one@1.1.0"}, m.history(), "to the minute, whenever the checks are")
 	})
@@ -207,7 +208,7 @@ func TestErrorsOfTheWorldBlameNobody(t *testing.T) {
 			assert.Empty(t, s.Failures, name)
 			assert.Empty(t, s.Rollbacks, name)
 			assert.Empty(t, s.Soaks, name)
-			assert.Less(t, m.applies, 80, "%s: it does not spin", name)
+			assert.Less(t, m.count(&m.applies), 80, "%s: it does not spin", name)
 			told := 0
 			for _, k := range e.kinds() {
 				if k == "disk_low" || k == "in_doubt" {
@@ -260,7 +261,7 @@ func TestPlanBeyondThePolicyIsNotApplied(t *testing.T) {
 		}
 		r, e := newRunner(t, m, &keeper{}, auto)
 		require.NoError(t, r.Check(t.Context()))
-		assert.Zero(t, m.applies)
+		assert.Zero(t, m.count(&m.applies))
 		assert.Equal(t, []string{"available"}, e.kinds())
 	})
 }
@@ -310,10 +311,36 @@ func TestStateThatCannotBeSavedStopsUpdates(t *testing.T) {
 		r, _ := newRunner(t, m, k, auto)
 		k.err = errors.New("read-only file system")
 		require.ErrorContains(t, r.Check(t.Context()), "save the state of updates: read-only file system")
-		assert.Zero(t, m.applies, "a crash in the update would go unnoticed")
+		assert.Zero(t, m.count(&m.applies), "a crash in the update would go unnoticed")
 		require.Error(t, r.Hold(t.Context(), "acme/one", update.Hold{}))
 		assert.Contains(t, r.State().Holds, catalog.PluginID("acme/one"), "holds at least until the end of the process")
 	})
+}
+
+// Machines sleep and clocks are put right: the time on the wall may jump.
+func TestClockThatJumps(t *testing.T) {
+	t.Parallel()
+	for _, jump := range []time.Duration{10 * time.Hour, -400 * 24 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMarket(rel("acme/one@1.0.0"))
+			m.ripe("acme/one@1.0.1")
+			var offset atomic.Int64
+			r, err := update.New(t.Context(), m, &keeper{}, update.Options{
+				Policy: auto, Rand: zeros{}, Now: func() time.Time { return time.Now().Add(time.Duration(offset.Load())) },
+			})
+			require.NoError(t, err)
+			defer start(t, r)()
+			time.Sleep(10 * time.Minute)
+			require.Equal(t, 1, m.count(&m.syncs))
+			require.Equal(t, "1.0.1", m.version("acme/one"))
+			offset.Store(int64(jump))
+			time.Sleep(update.MaxSleep)
+			assert.Equal(t, 2, m.count(&m.syncs), "noticed within a quarter of an hour: %v", jump)
+			m.ripe("acme/one@1.0.2", func(r *catalog.Release) { r.Published = now.AddDate(-100, 0, 0) })
+			time.Sleep(8 * time.Hour)
+			assert.Equal(t, "1.0.2", m.version("acme/one"), "and life goes on: %v", jump)
+		})
+	}
 }
 
 func TestNewRefuses(t *testing.T) {

@@ -73,9 +73,19 @@ func (r *Runner) commit(ctx context.Context, soak Soak, generation uint64, took 
 // soaking returns until when at least a change is being watched; zero when none is.
 func (s *State) soaking(now time.Time) (until time.Time) {
 	for _, soak := range s.Soaks {
-		until = latest(until, latest(soak.Until, now.Add(soakEvery)))
+		t := now.Add(soakEvery)
+		if !soak.over(now) {
+			t = latest(t, soak.Until)
+		}
+		until = latest(until, t)
 	}
 	return until
+}
+
+// over reports whether the time of a soak is over, or was set by a clock that has been
+// put back since.
+func (s *Soak) over(now time.Time) bool {
+	return !now.Before(s.Until) || s.Until.Sub(now) > SoakTime
 }
 
 // settle looks after changes that were begun when the panel ended: the store has
@@ -152,7 +162,7 @@ func (r *Runner) ask(ctx context.Context, facts Facts, soak Soak) error {
 	switch {
 	case len(bad) > 0:
 		return r.takeBack(ctx, facts, soak, bad, fmt.Errorf("%w after the update: %w", install.ErrUnhealthy, cause))
-	case pending || r.now().Before(soak.Until):
+	case pending || !soak.over(r.now()):
 		return r.change(ctx, func(s *State) {
 			for i := range s.Soaks {
 				if s.Soaks[i].same(soak) {

@@ -246,7 +246,7 @@ func TestCrashLoopEnds(t *testing.T) {
 		require.NoError(t, r.Check(t.Context()))
 		assert.Equal(t, 2, r.State().Failures[0].Count)
 		assert.Equal(t, []string{"rolled_back", "poisoned"}, e.kinds()[:2])
-		assert.Equal(t, 2, m.applies, "left alone for eight hours")
+		assert.Equal(t, 2, m.count(&m.applies), "left alone for eight hours")
 	})
 }
 

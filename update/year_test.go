@@ -73,10 +73,10 @@ func year(t *testing.T, rng *rand.Rand) {
 		assert.Equal(t, v, m.version(id), id)
 	}
 	assert.NotEmpty(t, e.kinds())
-	assert.InDelta(t, 365*4, m.syncs, 200, "a check every six hours")
+	assert.InDelta(t, 365*4, m.count(&m.syncs), 200, "a check every six hours")
 	// Every good release once, every bad one some ten times at most before it is outgrown.
-	assert.Less(t, m.applies, 260+12*bad)
-	assert.Greater(t, m.applies, 100)
+	assert.Less(t, m.count(&m.applies), 260+12*bad)
+	assert.Greater(t, m.count(&m.applies), 100)
 	for _, f := range r.State().Failures {
 		assert.LessOrEqual(t, f.Count, 11, f.Ref)
 	}
