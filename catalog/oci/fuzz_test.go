@@ -1,7 +1,10 @@
 package oci_test
 
 import (
+	"errors"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -123,5 +126,57 @@ func FuzzParseReferrers(f *testing.F) {
 		if list, err := r.Descriptors(); err == nil {
 			assert.LessOrEqual(t, len(list), verify.MaxBundles)
 		}
+	})
+}
+
+// FuzzChallenge: whatever a registry asks for, credentials go to no host that is
+// not the registry's.
+func FuzzChallenge(f *testing.F) {
+	for _, s := range []string{
+		`Bearer realm="https://registry.example.org/token",service="x"`, `Bearer realm="https://evil.example.net/token"`,
+		`Bearer realm=https://registry.example.org@evil.example.net/`, `Basic realm="x"`, `Bearer realm="`, `Bearer ,,=,`, `Negotiate`, ``,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, challenge string) {
+		o := as(oci.Credential{Username: "ann", Password: "secret"})
+		o.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("Authorization") != "" && r.URL.Host != "registry.example.org" && r.URL.Host != "example.org" && r.URL.Host != "registry.example.org:443" && r.URL.Host != "example.org:443" {
+				t.Errorf("credentials were sent to %q", r.URL.Host)
+			}
+			if r.URL.Scheme != "https" {
+				t.Errorf("asked by %q", r.URL.Scheme)
+			}
+			return answer(r, http.StatusUnauthorized, http.Header{"Www-Authenticate": {challenge}}), nil
+		})
+		_, err := newSource(t, "registry.example.org/p/catalog", o).Snapshot(t.Context(), 0)
+		assert.ErrorIs(t, err, catalog.ErrUnavailable)
+	})
+}
+
+// FuzzNew: a ref is refused, or it leads to one host and one repository.
+func FuzzNew(f *testing.F) {
+	for _, s := range []string{"registry.example.org/plugins/catalog", "localhost:5000/catalog", "[::1]/a", "https://r.org/c", "r.org/../c", "r.org:x/c", "a@r.org/c"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, ref string) {
+		var asked *url.URL
+		o := quick
+		o.Transport = transport(func(r *http.Request) (*http.Response, error) {
+			asked = r.URL
+			return answer(r, http.StatusNotFound, nil), nil
+		})
+		s, err := oci.New(ref, o)
+		if err != nil {
+			return
+		}
+		_, err = s.Snapshot(t.Context(), 0)
+		if !errors.Is(err, catalog.ErrNotFound) {
+			assert.ErrorIs(t, err, catalog.ErrUnavailable) // a host that is not one
+			return
+		}
+		_, path, _ := strings.Cut(strings.TrimPrefix(ref, "https://"), "/")
+		assert.Equal(t, "/v2/"+path+"/manifests/timestamp.json", asked.Path)
+		assert.Nil(t, asked.User)
 	})
 }

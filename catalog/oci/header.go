@@ -15,7 +15,7 @@ type ContentRange struct{ First, Last, Size int64 }
 // beyond its own size is an error.
 func ParseContentRange(s string) (ContentRange, error) {
 	bad := func() (ContentRange, error) {
-		return ContentRange{}, fmt.Errorf("Content-Range %.100q is not bytes first-last/size", s)
+		return ContentRange{}, fmt.Errorf("header Content-Range: %.100q is not bytes first-last/size", s)
 	}
 	rest, ok := strings.CutPrefix(s, "bytes ")
 	if !ok {
@@ -69,11 +69,11 @@ func NextLink(base *url.URL, headers []string) (*url.URL, error) {
 			}
 			ref, err := url.Parse(target)
 			if err != nil {
-				return nil, fmt.Errorf("Link %.200q: not a URL", target)
+				return nil, fmt.Errorf("header Link: %.200q is not a URL", target)
 			}
 			next := base.ResolveReference(ref)
 			if next.Scheme != base.Scheme || next.Host != base.Host || next.User != nil {
-				return nil, fmt.Errorf("%w: Link leads from %s to %.100q", errRefused, base.Host, next.Scheme+"://"+next.Host)
+				return nil, fmt.Errorf("%w: header Link leads from %s to %.100q", errRefused, base.Host, next.Scheme+"://"+next.Host)
 			}
 			return next, nil
 		}
