@@ -2,6 +2,7 @@ package search
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -11,50 +12,82 @@ import (
 )
 
 // Index answers queries over catalogs. It is immutable and safe for concurrent use.
+//
+// What a query looks at for every match lies in flat arrays by doc; the docs
+// themselves, which are large, are read for the hits of a page only.
 type Index struct {
 	docs       []doc
+	names      []string // folded
 	text       *terms
 	languages  map[string]*terms // localized texts, by lower-case language tag
 	orders     map[Sort]order
-	categories values
-	tags       values
-	publishers map[string]int32
+	categories facet
+	tags       facet
+	publishers facet
+	everything Result // of a query without text and filters, without hits
 	scratch    *sync.Pool
 }
 
 type doc struct {
-	listing    catalog.Listing
-	source     string
-	stats      catalog.Stats
-	name       string // folded
-	publisher  int32
-	categories []int32
-	tags       []int32
+	listing catalog.Listing
+	source  string
+	stats   catalog.Stats
 }
 
-// values numbers the values of a facet.
-type values struct {
-	names  []string
-	number map[string]int32
+// facet has the values of each doc. Values are numbered in their order.
+type facet struct {
+	values []string
+	starts []uint32 // where the values of a doc begin; one more at the end
+	flat   []int32
 }
 
-func (v *values) of(list []string) []int32 {
-	if len(list) == 0 {
-		return nil
-	}
-	out := make([]int32, 0, len(list))
-	for _, s := range list {
-		n, known := v.number[s]
-		if !known {
-			n = int32(len(v.names))
-			v.number[s] = n
-			v.names = append(v.names, s)
-		}
-		if !slices.Contains(out, n) {
-			out = append(out, n)
+// newFacet numbers the values that of returns for each of n docs.
+func newFacet(n int, of func(i int) []string) facet {
+	f := facet{starts: make([]uint32, 0, n+1)}
+	number := make(map[string]int32)
+	for i := range n {
+		for _, v := range of(i) {
+			number[v] = 0
 		}
 	}
-	return out
+	f.values = slices.Sorted(maps.Keys(number))
+	for i, v := range f.values {
+		number[v] = int32(i)
+	}
+	for i := range n {
+		start := len(f.flat)
+		f.starts = append(f.starts, uint32(start))
+		for _, v := range of(i) {
+			if !slices.Contains(f.flat[start:], number[v]) {
+				f.flat = append(f.flat, number[v])
+			}
+		}
+	}
+	f.starts = append(f.starts, uint32(len(f.flat)))
+	return f
+}
+
+func (f *facet) of(i int32) []int32 { return f.flat[f.starts[i]:f.starts[i+1]] }
+
+// The filters that are no value.
+const (
+	everyValue int32 = -1 // no filter
+	noValue    int32 = -2 // a value that nothing has
+)
+
+// filter returns the number of a value to look for.
+func (f *facet) filter(value string) int32 {
+	if value == "" {
+		return everyValue
+	}
+	if i, ok := slices.BinarySearch(f.values, value); ok {
+		return int32(i)
+	}
+	return noValue
+}
+
+func (f *facet) allows(i, filter int32) bool {
+	return filter == everyValue || slices.Contains(f.of(i), filter)
 }
 
 // order is a sort order of all docs, and the place of each doc in it.
@@ -135,9 +168,12 @@ func (t *terms) exact(w string) []posting {
 	return t.postings[t.starts[i]:t.starts[i+1]]
 }
 
-// prefix returns the postings of all words that begin with w, which lie together.
-func (t *terms) prefix(w string) []posting {
-	from, _ := slices.BinarySearch(t.words, w)
+// longer returns the postings of all longer words that begin with w, which lie together.
+func (t *terms) longer(w string) []posting {
+	from, exact := slices.BinarySearch(t.words, w)
+	if exact {
+		from++
+	}
 	n := sort.Search(len(t.words)-from, func(i int) bool { return !strings.HasPrefix(t.words[from+i], w) })
 	return t.postings[t.starts[from]:t.starts[from+n]]
 }
@@ -145,12 +181,7 @@ func (t *terms) prefix(w string) []posting {
 // Build indexes snapshots, which are in the operator's order: a plugin that an
 // earlier one lists is not taken from a later one.
 func Build(snapshots []*catalog.Snapshot) *Index {
-	x := &Index{
-		languages:  make(map[string]*terms),
-		categories: values{number: make(map[string]int32)},
-		tags:       values{number: make(map[string]int32)},
-		publishers: make(map[string]int32),
-	}
+	x := &Index{languages: make(map[string]*terms)}
 	seen := make(map[catalog.PluginID]bool)
 	text, languages := newBuilder(), make(map[string]*builder)
 	for _, s := range snapshots {
@@ -165,8 +196,12 @@ func Build(snapshots []*catalog.Snapshot) *Index {
 	for tag, b := range languages {
 		x.languages[tag] = b.terms()
 	}
-	x.sort()
 	n := len(x.docs)
+	x.categories = newFacet(n, func(i int) []string { return x.docs[i].listing.Categories })
+	x.tags = newFacet(n, func(i int) []string { return x.docs[i].listing.Tags })
+	x.publishers = newFacet(n, func(i int) []string { return []string{x.docs[i].listing.ID.Publisher()} })
+	x.sort()
+	x.everything = Result{Total: n, Categories: x.categories.countAll(unlimited), Tags: x.tags.countAll(maxTags)}
 	x.scratch = &sync.Pool{New: func() any { return newScratch(n) }}
 	return x
 }
@@ -177,15 +212,8 @@ func (x *Index) Len() int { return len(x.docs) }
 func (x *Index) add(s *catalog.Snapshot, l catalog.Listing, text *builder, languages map[string]*builder) {
 	n := len(x.docs)
 	namespace := l.ID.Publisher()
-	number, known := x.publishers[namespace]
-	if !known {
-		number = int32(len(x.publishers))
-		x.publishers[namespace] = number
-	}
-	x.docs = append(x.docs, doc{
-		listing: l, source: s.Source(), stats: s.Stats(l.ID), name: fold(l.Name), publisher: number,
-		categories: x.categories.of(l.Categories), tags: x.tags.of(l.Tags),
-	})
+	x.docs = append(x.docs, doc{listing: l, source: s.Source(), stats: s.Stats(l.ID)})
+	x.names = append(x.names, fold(l.Name))
 	text.add(l.Name, n, inName)
 	text.add(l.ID.Name(), n, inName)
 	for _, list := range [][]string{l.Tags, l.Keywords, l.Categories} {
@@ -210,12 +238,12 @@ func (x *Index) add(s *catalog.Snapshot, l catalog.Listing, text *builder, langu
 
 // sort computes all orders. Equal ones are ordered by rank, then by name, then by id.
 func (x *Index) sort() {
-	by := map[Sort]func(a, b *doc) int{
-		ByRelevance: func(a, b *doc) int { return 0 },
-		ByName:      func(a, b *doc) int { return cmp.Compare(a.name, b.name) },
-		ByUpdated:   func(a, b *doc) int { return b.listing.Updated.Compare(a.listing.Updated) },
-		ByDownloads: func(a, b *doc) int { return cmp.Compare(b.stats.Downloads, a.stats.Downloads) },
-		ByRating:    func(a, b *doc) int { return cmp.Compare(b.stats.Rating, a.stats.Rating) },
+	by := map[Sort]func(i, j int32) int{
+		ByRelevance: func(i, j int32) int { return 0 },
+		ByName:      func(i, j int32) int { return cmp.Compare(x.names[i], x.names[j]) },
+		ByUpdated:   func(i, j int32) int { return x.docs[j].listing.Updated.Compare(x.docs[i].listing.Updated) },
+		ByDownloads: func(i, j int32) int { return cmp.Compare(x.docs[j].stats.Downloads, x.docs[i].stats.Downloads) },
+		ByRating:    func(i, j int32) int { return cmp.Compare(x.docs[j].stats.Rating, x.docs[i].stats.Rating) },
 	}
 	x.orders = make(map[Sort]order, len(by))
 	for name, first := range by {
@@ -224,17 +252,16 @@ func (x *Index) sort() {
 			o.docs[i] = int32(i)
 		}
 		slices.SortFunc(o.docs, func(i, j int32) int {
-			a, b := &x.docs[i], &x.docs[j]
-			if c := first(a, b); c != 0 {
+			if c := first(i, j); c != 0 {
 				return c
 			}
-			if c := cmp.Compare(b.stats.Rank, a.stats.Rank); c != 0 {
+			if c := cmp.Compare(x.docs[j].stats.Rank, x.docs[i].stats.Rank); c != 0 {
 				return c
 			}
-			if c := cmp.Compare(a.name, b.name); c != 0 {
+			if c := cmp.Compare(x.names[i], x.names[j]); c != 0 {
 				return c
 			}
-			return cmp.Compare(a.listing.ID, b.listing.ID)
+			return cmp.Compare(x.docs[i].listing.ID, x.docs[j].listing.ID)
 		})
 		for place, i := range o.docs {
 			o.place[i] = int32(place)

@@ -1,7 +1,7 @@
 package search
 
 import (
-	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -32,7 +32,8 @@ type scratch struct {
 	best  []float32 // of the last of them
 	found []int32
 	next  []int32
-	count []int32 // of facets
+	tags  []int32  // counts
+	keys  []uint64 // of the best hits so far
 }
 
 func newScratch(n int) *scratch {
@@ -45,15 +46,28 @@ func (x *Index) Search(q Query) Result {
 	s := x.scratch.Get().(*scratch)
 	defer x.scratch.Put(s)
 	q = q.bounded()
+	q.Offset = min(q.Offset, len(x.docs))
 	text := fold(q.Text)
 	split := words(text)
-	all := x.orders[ByRelevance].docs
-	if len(split) > 0 {
-		all = x.match(s, split, q.Language)
+	r := x.everything
+	var keys []uint64
+	switch {
+	case len(split) > 0:
+		all := x.match(s, split, q.Language)
 		defer s.clear()
-		x.bonus(s, all, strings.Join(split, " "))
+		x.bonus(s, all, split)
+		r, keys = x.sift(s, q, all, true)
+	case q.Category+q.Tag+q.Publisher != "":
+		r, keys = x.sift(s, q, x.orders[q.Sort].docs, false)
+	default:
+		r.Categories, r.Tags = slices.Clone(r.Categories), slices.Clone(r.Tags)
+		return x.page(s, r, x.orders[q.Sort].docs[min(q.Offset, r.Total):min(q.Offset+q.Limit, r.Total)])
 	}
-	return x.page(s, q, all, len(split) > 0)
+	docs := make([]int32, 0, q.Limit)
+	for _, k := range keys[min(q.Offset, len(keys)):] {
+		docs = append(docs, x.orders[q.Sort].docs[uint32(k)])
+	}
+	return x.page(s, r, docs)
 }
 
 func (q Query) bounded() Query {
@@ -90,10 +104,10 @@ func (x *Index) match(s *scratch, split []string, language string) []int32 {
 		last := n == len(split)-1
 		s.next = s.next[:0]
 		for _, t := range indexes {
-			if last {
-				s.take(t.prefix(w), n, beginning)
-			}
 			s.take(t.exact(w), n, whole)
+			if last {
+				s.take(t.longer(w), n, beginning)
+			}
 		}
 		if len(s.next) == 0 && utf8.RuneCountInString(w) >= minTypo {
 			for _, t := range indexes {
@@ -157,12 +171,14 @@ func (s *scratch) mistakes(t *terms, w string, n int) {
 }
 
 // bonus prefers plugins that are called what was typed.
-func (x *Index) bonus(s *scratch, all []int32, typed string) {
+func (x *Index) bonus(s *scratch, all []int32, split []string) {
+	typed := strings.Join(split, " ")
+	least := weights[inName] * (float32(min(len(split), maxWords)-1) + beginning) // all words in the name
 	for _, i := range all {
-		if s.score[i] < weights[inName]*beginning {
-			continue // no word in the name
+		if s.score[i] < least {
+			continue
 		}
-		switch name := x.docs[i].name; {
+		switch name := x.names[i]; {
 		case name == typed:
 			s.score[i] += bonusSame
 		case strings.HasPrefix(name, typed):
@@ -171,124 +187,78 @@ func (x *Index) bonus(s *scratch, all []int32, typed string) {
 	}
 }
 
-// page filters, counts, orders and cuts.
-func (x *Index) page(s *scratch, q Query, all []int32, scored bool) Result {
-	category, tag, publisher := number(x.categories.number, q.Category), number(x.tags.number, q.Tag), number(x.publishers, q.Publisher)
-	categories := make([]int32, len(x.categories.names))
-	s.count = append(s.count[:0], make([]int32, len(x.tags.names))...)
-	hits := make([]int32, 0, min(len(all), 4096))
+// sift filters docs, counts their facets, and returns the keys of the best of them,
+// to the end of the page and in order. The low half of a key is a place in q.Sort.
+func (x *Index) sift(s *scratch, q Query, all []int32, scored bool) (Result, []uint64) {
+	category, tag, publisher := x.categories.filter(q.Category), x.tags.filter(q.Tag), x.publishers.filter(q.Publisher)
+	place := x.orders[q.Sort].place
+	byScore := scored && q.Sort == ByRelevance
+	categories := make([]int32, len(x.categories.values))
+	s.tags = append(s.tags[:0], make([]int32, len(x.tags.values))...)
+	best := top{keys: s.keys[:0], n: q.Offset + q.Limit}
+	total := 0
 	for _, i := range all {
-		d := &x.docs[i]
-		if publisher != every && d.publisher != publisher {
+		if !x.publishers.allows(i, publisher) {
 			continue
 		}
-		inCategory := category == every || slices.Contains(d.categories, category)
-		inTag := tag == every || slices.Contains(d.tags, tag)
+		inCategory, inTag := x.categories.allows(i, category), x.tags.allows(i, tag)
 		if inTag {
-			for _, c := range d.categories {
+			for _, c := range x.categories.of(i) {
 				categories[c]++
 			}
 		}
 		if inCategory {
-			for _, t := range d.tags {
-				s.count[t]++
+			for _, t := range x.tags.of(i) {
+				s.tags[t]++
 			}
 		}
 		if inCategory && inTag {
-			hits = append(hits, i)
+			total++
+			key := uint64(uint32(place[i]))
+			if byScore { // the bits of positive floats are ordered as they are
+				key |= uint64(^math.Float32bits(s.score[i])) << 32
+			}
+			best.add(key)
 		}
 	}
-	r := Result{
-		Total:      len(hits),
-		Categories: counts(x.categories.names, categories, unlimited),
-		Tags:       counts(x.tags.names, s.count, maxTags),
-		Hits:       []Hit{},
-	}
-	for _, i := range x.best(s, q, hits, scored) {
+	s.keys = best.sorted()
+	return Result{Total: total, Categories: x.categories.counts(categories, unlimited), Tags: x.tags.counts(s.tags, maxTags)}, s.keys
+}
+
+// page fills in the hits.
+func (x *Index) page(s *scratch, r Result, docs []int32) Result {
+	r.Hits = make([]Hit, len(docs))
+	for n, i := range docs {
 		d := &x.docs[i]
-		h := Hit{Listing: d.listing, Source: d.source, Stats: d.stats}
-		if scored {
-			h.Score = float64(s.score[i])
+		r.Hits[n] = Hit{Listing: d.listing, Source: d.source, Stats: d.stats}
+		if s.stamp[i] != noneYet {
+			r.Hits[n].Score = float64(s.score[i])
 		}
-		r.Hits = append(r.Hits, h)
 	}
 	return r
 }
 
-const every int32 = -1 // no filter
-
-// number returns the number of a value, every for the empty one, and one that nothing
-// has for one that is not known.
-func number(numbers map[string]int32, value string) int32 {
-	if value == "" {
-		return every
-	}
-	if n, ok := numbers[value]; ok {
-		return n
-	}
-	return every - 1
-}
-
-// best returns the docs of the page, in order.
-func (x *Index) best(s *scratch, q Query, hits []int32, scored bool) []int32 {
-	if q.Offset >= len(hits) {
-		return nil
-	}
-	place := x.orders[q.Sort].place
-	less := func(a, b int32) int { return cmp.Compare(place[a], place[b]) }
-	if q.Sort == ByRelevance && scored {
-		less = func(a, b int32) int {
-			if s.score[a] != s.score[b] {
-				return cmp.Compare(s.score[b], s.score[a])
-			}
-			return cmp.Compare(place[a], place[b])
-		}
-	}
-	end := min(q.Offset+q.Limit, len(hits))
-	first := top(hits, end, less)
-	return first[q.Offset:]
-}
-
-// top returns the first n of list in order. It keeps the n best so far in a heap
-// whose root is the worst of them, so that a page costs little of a long list.
-func top(list []int32, n int, less func(a, b int32) int) []int32 {
-	heap := slices.Clone(list[:n])
-	sink := func(i int) {
-		for {
-			worst := i
-			for _, child := range [2]int{2*i + 1, 2*i + 2} {
-				if child < n && less(heap[child], heap[worst]) > 0 {
-					worst = child
-				}
-			}
-			if worst == i {
-				return
-			}
-			heap[i], heap[worst] = heap[worst], heap[i]
-			i = worst
-		}
-	}
-	for i := n/2 - 1; i >= 0; i-- {
-		sink(i)
-	}
-	for _, v := range list[n:] {
-		if less(v, heap[0]) < 0 {
-			heap[0] = v
-			sink(0)
-		}
-	}
-	slices.SortFunc(heap, less)
-	return heap
-}
-
 // counts returns the values that occur, most first, at most so many.
-func counts(names []string, n []int32, most int) []Count {
-	out := []Count{}
+func (f *facet) counts(n []int32, most int) []Count {
+	best := top{n: most}
 	for i, c := range n {
 		if c > 0 {
-			out = append(out, Count{names[i], int(c)})
+			best.add(uint64(^uint32(c))<<32 | uint64(uint32(i)))
 		}
 	}
-	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Value, b.Value)) })
-	return out[:min(len(out), most)]
+	out := []Count{}
+	for _, k := range best.sorted() {
+		i := uint32(k)
+		out = append(out, Count{f.values[i], int(n[i])})
+	}
+	return out
+}
+
+// countAll counts the values of all docs.
+func (f *facet) countAll(most int) []Count {
+	n := make([]int32, len(f.values))
+	for _, v := range f.flat {
+		n[v]++
+	}
+	return f.counts(n, most)
 }

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -141,6 +142,7 @@ func TestBounds(t *testing.T) {
 	x.Search(search.Query{Text: strings.Repeat("a ", 1<<20)})
 	x.Search(search.Query{Text: strings.Repeat("x", search.MaxText-1) + "é"})
 	assert.Empty(t, search.Build(nil).Search(search.Query{Text: "a"}).Hits)
+	assert.Empty(t, x.Search(search.Query{Text: "serv", Offset: math.MaxInt}).Hits)
 }
 
 // Pages are the cuts of one order, whatever the page.
