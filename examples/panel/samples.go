@@ -55,7 +55,7 @@ func samples() (map[catalog.Ref]sample, error) {
 	for _, r := range releases {
 		all[r.Ref] = sample{r.Plugin.Publisher(), r.Published, r.Notes, r.Pack}
 	}
-	published := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	published := time.Date(2025, 11, 3, 9, 0, 0, 0, time.UTC)
 	all[catalog.Ref{Plugin: "acme/forged", Version: "1.0.0"}] = sample{"mallory", published, "", small(catalog.Manifest{
 		ID: "acme/forged", Name: "Forged", Summary: "Says it is from Acme, but somebody else signed it. It cannot be installed.",
 		Categories: []string{"developer-tools"}, Tags: []string{"lab"},
