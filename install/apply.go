@@ -221,6 +221,7 @@ func (t *transaction) start(ctx context.Context) error {
 	if err := t.journal.write(record{What: recStart, Time: t.s.o.Now()}); err != nil {
 		return err
 	}
+	t.s.started = true // what is put back must run again, also where Start was not called
 	next := t.s.located(t.next)
 	for _, id := range order(next.Plugins) {
 		p := next.Plugins[id]

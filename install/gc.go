@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -37,9 +38,17 @@ func (s *Store) collect() error {
 	for _, n := range names {
 		if validObject(n) && !used[objectDir(n)] {
 			errs = append(errs, s.fs.RemoveAll(objectDir(n)))
+			s.forget(objectDir(n) + "/")
 		}
 	}
 	return errors.Join(append(errs, s.collectData(used))...)
+}
+
+// forget drops what is known of hashed files below a directory.
+func (s *Store) forget(prefix string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.seen, func(name string, _ stamp) bool { return strings.HasPrefix(name, prefix) })
 }
 
 func (s *Store) removeRecords(keep map[string]bool) error {

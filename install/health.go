@@ -47,7 +47,8 @@ func (s *Store) gate(ctx context.Context, g Generation, changed map[catalog.Plug
 			pending = append(pending, p)
 		}
 	}
-	end := s.o.Now().Add(s.o.Gate.Within)
+	end := time.NewTimer(s.o.Gate.Within)
+	defer end.Stop()
 	good := make(map[catalog.PluginID]int)
 	for {
 		var left []Installed
@@ -69,25 +70,15 @@ func (s *Store) gate(ctx context.Context, g Generation, changed map[catalog.Plug
 		if pending = left; len(pending) == 0 {
 			return nil
 		}
-		if !s.o.Now().Before(end) {
-			if bad == nil {
-				return nil // not one bad answer at the end, only slow ones
-			}
-			return bad
+		again := time.NewTimer(s.o.Gate.Every)
+		select {
+		case <-again.C:
+		case <-end.C:
+			again.Stop()
+			return bad // nil when the last answers were good, only late
+		case <-ctx.Done():
+			again.Stop()
+			return context.Cause(ctx)
 		}
-		if err := pause(ctx, s.o.Gate.Every); err != nil {
-			return err
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

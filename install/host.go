@@ -17,8 +17,8 @@ const longer = 10
 // call runs one call of the Host with a time limit; a panic is an error. A Host
 // that does not return in time is left to end on its own, and no other call begins
 // before it did, so that calls never overlap.
-func (s *Store) call(ctx context.Context, what string, limit time.Duration, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+func (s *Store) call(parent context.Context, what string, limit time.Duration, f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(parent, limit)
 	defer cancel()
 	select {
 	case s.calls <- struct{}{}:
@@ -44,6 +44,9 @@ func (s *Store) call(ctx context.Context, what string, limit time.Duration, f fu
 		case err := <-done:
 			return err
 		default:
+		}
+		if parent.Err() != nil {
+			return fmt.Errorf("%s: %w", what, context.Cause(parent))
 		}
 		return fmt.Errorf("%s: no answer within %s: %w", what, limit, context.Cause(ctx))
 	}

@@ -45,7 +45,7 @@ type Store struct {
 // Open opens the store in dir, creates it when there is none, and finishes or
 // undoes what a crash interrupted. It fails with [ErrBusy] when another process
 // has it open and with [ErrCorrupt] when a file of it is damaged. It starts no
-// plugin: see [Store.Start].
+// plugin: see [Store.Start]; it may stop those that an interrupted change was about.
 func Open(ctx context.Context, dir string, o Options) (*Store, error) {
 	o, err := o.withDefaults()
 	if err != nil {
