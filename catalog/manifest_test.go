@@ -255,6 +255,17 @@ func TestManifestErrorNamesTheLine(t *testing.T) {
 	}
 }
 
+// A long key around many values must not cost their product.
+func TestLongPathsCostNothing(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("k", 30<<10)
+	_, err := catalog.ParseManifest([]byte(with("settings", `{"`+long+`":[`+strings.Repeat("1,", 15<<10)+`1]}`)))
+	require.NoError(t, err)
+	_, err = catalog.ParseManifest([]byte(with("settings", `{"`+long+`":{"a":1,"a":2}}`)))
+	require.ErrorContains(t, err, "stands twice")
+	assert.Less(t, len(err.Error()), 300)
+}
+
 func TestWants(t *testing.T) {
 	t.Parallel()
 	m, err := catalog.ParseManifest([]byte(full))

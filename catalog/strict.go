@@ -95,10 +95,11 @@ func (s *strict) path() string {
 		switch {
 		case p.key == "":
 			fmt.Fprintf(&b, "[%d]", p.index)
-		case b.Len() > 0:
-			b.WriteString("." + p.key)
 		default:
-			b.WriteString(p.key)
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			fmt.Fprintf(&b, "%.60s", p.key)
 		}
 	}
 	return b.String()
@@ -194,6 +195,10 @@ func (s *strict) value(sh *shape) error {
 	}
 	if s.offsets != nil {
 		s.offsets[s.path()] = s.i
+		if sh.form == formAny { // nothing points into raw JSON, which may have any number of long paths
+			defer func(saved map[string]int) { s.offsets = saved }(s.offsets)
+			s.offsets = nil
+		}
 	}
 	switch c := s.b[s.i]; c {
 	case '{':
