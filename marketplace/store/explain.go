@@ -130,7 +130,7 @@ func (h *Handler) explain(err error) problem {
 		h.o.Log.Error("internal error", "id", p.ID, "error", err)
 	}
 	if slices.Contains(telling, p.kind) {
-		p.Cause = oneLine(err.Error(), maxCause)
+		p.Cause = oneLine(innermost(err).Error(), maxCause)
 	}
 	if who := concerned(err); who != "" {
 		p.Detail = h.text.T("problem.about", who, p.Detail)
@@ -140,6 +140,19 @@ func (h *Handler) explain(err error) problem {
 		p.Restored = &broken.Restored
 	}
 	return p
+}
+
+// innermost leaves out what [concerned] says already: which release it was about.
+func innermost(err error) error {
+	var step *install.Error
+	var ref *catalog.RefError
+	if errors.As(err, &step) {
+		err = step.Err
+	}
+	if errors.As(err, &ref) {
+		err = ref.Err
+	}
+	return err
 }
 
 // concerned returns the release that an error names, if any.
