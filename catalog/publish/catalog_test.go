@@ -260,16 +260,21 @@ func TestReopenedCatalogContinues(t *testing.T) {
 func TestMergedSegmentsAreWhatClientsCompute(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	for i := range 100 {
-		require.NoError(t, b.c.AddRelease(release(t, fmt.Sprintf("acme/p%d@1.0.0", i))))
+	set := func(id string, n int) {
+		require.NoError(t, b.c.SetStats(catalog.Stats{ID: catalog.PluginID(id), Downloads: int64(n)}))
 	}
+	for i := range 100 {
+		set(fmt.Sprintf("acme/p%d", i), 0)
+	}
+	_, err := b.c.Publish(t.Context(), b.target())
+	require.NoError(t, err)
 	checked, levels := map[verify.Digest]bool{}, map[int]bool{}
 	for n := range 260 {
 		id := fmt.Sprintf("acme/p%d", n*7%100)
 		if n%11 == 5 {
 			b.c.Remove(catalog.PluginID(id))
 		} else {
-			require.NoError(t, b.c.AddRelease(release(t, fmt.Sprintf("%s@2.0.%d", id, n))))
+			set(id, n+1)
 		}
 		serial, err := b.c.Publish(t.Context(), b.target())
 		require.NoError(t, err)
@@ -291,9 +296,9 @@ func TestMergedSegmentsAreWhatClientsCompute(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, s.DiffID, made.DiffID, "publish %d, level %d", n, s.Level)
 		}
-		require.LessOrEqual(t, len(m.Of(catalog.FamilyListing)), 3*catalog.SegmentFanout)
+		require.LessOrEqual(t, len(m.Segments), 3*catalog.SegmentFanout)
 	}
-	assert.Greater(t, len(checked), 30)
+	assert.Greater(t, len(checked), 10)
 	assert.True(t, levels[1] && levels[2], "merges of merges were seen: %v", levels)
 }
 
