@@ -84,9 +84,13 @@ func positive(v *int, def int) {
 // possible. It is called once; a second call is an error.
 func (q *Queue) Run(ctx context.Context) error {
 	q.mu.Lock()
-	if q.running || q.closed {
+	if q.running {
 		q.mu.Unlock()
-		return errors.New("the queue runs already, or was closed")
+		return errors.New("the queue was run already")
+	}
+	if q.closed { // before it began
+		q.mu.Unlock()
+		return nil
 	}
 	q.running = true
 	q.mu.Unlock()
