@@ -197,7 +197,7 @@ func (p *proof) requirement(q *requirement) string {
 // sentence says what a derived nogood means.
 func (p *proof) sentence(n nogood) string {
 	var have, need []string
-	none := false
+	none, stay := false, false
 	for _, m := range n {
 		q := p.s.vars[m.v].p
 		if m.in.has(absent) {
@@ -206,6 +206,8 @@ func (p *proof) sentence(n nogood) string {
 		}
 		s := p.name(m.v, m.in)
 		none = s == string(q.id) && len(q.ver) > 1
+		inst := int(p.s.vars[m.v].inst)
+		stay = inst != 0 && m.in.has(inst) && m.in.count() == 1
 		have = append(have, s)
 	}
 	switch {
@@ -219,6 +221,8 @@ func (p *proof) sentence(n nogood) string {
 		return list(have, "and") + " together need " + list(need, "or")
 	case len(have) > 1:
 		return list(have, "and") + " cannot be installed together"
+	case stay:
+		return have[0] + " cannot stay"
 	case none:
 		return "no version of " + have[0] + " can be installed"
 	}

@@ -50,7 +50,7 @@ func parseRange(s string) (*versionRange, error) {
 				continue // "1.x", "*": names no version
 			}
 			switch op := f[:len(f)-len(text)]; {
-			case v.Prerelease() != "":
+			case v.Prerelease() != "" && op != "!=":
 				g.named = append(g.named, coreOf(v))
 			case op == "<":
 				g.below = append(g.below, coreOf(v))

@@ -75,7 +75,9 @@ func (s *solver) candidates(p *proof, pre []catalog.PluginID) []candidate {
 		case kHold, kPin:
 			what := map[kind]string{kHold: "hold", kPin: "pin"}[x.kind]
 			add(1, id, func(r *Request) { release(r, id) }, fmt.Sprintf("release the %s on %s", what, id))
-			add(3, id, func(r *Request) { release(r, id); remove(r, id) }, "remove "+string(id))
+			if !slices.Contains(s.req.Remove, id) {
+				add(3, id, func(r *Request) { release(r, id); remove(r, id) }, "remove "+string(id))
+			}
 		case kRoot:
 			add(3, id, func(r *Request) { remove(r, id) }, "remove "+string(id))
 		case kWant:
