@@ -336,7 +336,7 @@ func TestClockThatJumps(t *testing.T) {
 			offset.Store(int64(jump))
 			time.Sleep(update.MaxSleep)
 			assert.Equal(t, 2, m.count(&m.syncs), "noticed within a quarter of an hour: %v", jump)
-			m.ripe("acme/one@1.0.2", func(r *catalog.Release) { r.Published = now.AddDate(-100, 0, 0) })
+			m.publish("acme/one@1.0.2", func(r *catalog.Release) { r.Published = now.AddDate(-100, 0, 0) })
 			time.Sleep(10 * time.Hour)
 			assert.Equal(t, "1.0.2", m.version("acme/one"), "and life goes on: %v", jump)
 		})
