@@ -51,13 +51,13 @@ func Example() {
 	// Cannot update acme/shop to 2.0.0.
 	//
 	//   acme/shop 2.0.0 needs acme/cart ^2
-	//   you ask for acme/shop 2.0.0
-	//     -> so acme/cart 2.0.1 has to be there
 	//   you HOLD acme/cart at 1.4.0 (held by admin)
+	//     -> so acme/shop 2.0.0 cannot be installed
+	//   you ask for acme/shop 2.0.0
 	//     -> so this cannot be done
 	//
 	// What you can do:
-	//   * release the hold on acme/cart -> acme/shop 2.0.0, acme/cart 2.0.1 (checked: works)
+	//   * release the hold on acme/cart -> acme/cart 2.0.1, acme/shop 2.0.0 (checked: works)
 }
 
 func ExampleBlocks() {

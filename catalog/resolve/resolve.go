@@ -57,7 +57,7 @@ type Request struct {
 	KeepOrphans bool // do not remove dependencies that nothing needs any more
 	Prefer      Prefer
 	Prerelease  map[catalog.PluginID]bool          // plugins whose channel opts in to pre-releases
-	Blocked     func(catalog.Release) (why string) // not empty: must not be chosen, and why; nil blocks nothing
+	Blocked     func(catalog.Release) (why string) // not empty: must not be newly chosen, and why (what is installed may stay, with a warning); pure; nil blocks nothing
 	Budget      Budget
 }
 
