@@ -84,12 +84,23 @@ func relations(m *catalog.Manifest, yield func(relation) bool) {
 	}
 }
 
-func states(m *catalog.Manifest, want relation) (found bool) {
-	relations(m, func(r relation) bool {
-		found = r == want
-		return !found
-	})
-	return found
+// states reports whether a manifest says that, too.
+func states(m *catalog.Manifest, want relation) bool {
+	list := m.Conflicts
+	switch want.kind {
+	case kNeed, kOptional:
+		for i := range m.Dependencies {
+			d := &m.Dependencies[i]
+			if d.ID == want.id && d.Range == want.text && d.Optional == (want.kind == kOptional) {
+				return true
+			}
+		}
+		return false
+	case kReplace:
+		list = m.Replaces
+	default: // kConflict
+	}
+	return slices.Contains(list, catalog.Relation{ID: want.id, Range: want.text})
 }
 
 // requirements returns all that one release says about others, in a fixed order.
