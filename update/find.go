@@ -5,8 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/Masterminds/semver/v3"
-
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/verify"
@@ -270,8 +268,8 @@ func inRange(within, version string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var v *semver.Version
-	if v, err = catalog.ParseVersion(version); err != nil {
+	v, err := catalog.ParseVersion(version)
+	if err != nil {
 		return false, err
 	}
 	c.IncludePrerelease = true
