@@ -110,7 +110,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"operation, running", "operations/t9", running(install.StateDownloading), []string{"Downloading 25 %", "Stop", "http-equiv"}, nil},
 		{"operation, past the point", "operations/t9", running(install.StateStarting), []string{"Starting"}, []string{"/cancel"}},
 		{"operation, going back", "operations/t9", running(install.StateRollingBack), []string{"Going back"}, []string{"/cancel"}},
-		{"operation, done", "operations/t9", running(install.StateDone), []string{"installed, started and healthy"}, []string{"http-equiv"}},
+		{"operation, done", "operations/t9", running(install.StateDone), []string{"what was started is healthy"}, []string{"http-equiv"}},
 		{"operation, cancelled", "operations/t9", running(install.StateCancelled), []string{"Nothing was changed"}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"net/url"
 	"path"
 	"strings"
 	"sync"
@@ -117,6 +118,12 @@ func (tame) Transform(doc *ast.Document, r text.Reader, ctx parser.Context) {
 			if !absolute(n.Destination) {
 				unwrap = append(unwrap, n)
 			}
+		case *ast.AutoLink:
+			if n.AutoLinkType == ast.AutoLinkURL && !absolute(n.URL(r.Source())) {
+				plain := ast.NewString(n.Label(r.Source()))
+				n.Parent().InsertBefore(n.Parent(), n, plain)
+				unwrap = append(unwrap, n)
+			}
 		case *ast.Image:
 			src := ""
 			if images != nil {
@@ -139,9 +146,19 @@ func (tame) Transform(doc *ast.Document, r text.Reader, ctx parser.Context) {
 	}
 }
 
-func absolute(url []byte) bool {
-	s := strings.ToLower(string(url))
-	return strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") || strings.HasPrefix(s, "mailto:")
+// absolute reports whether a link leads to a named place on the web, or to a mail address.
+func absolute(link []byte) bool {
+	u, err := url.Parse(string(link))
+	if err != nil {
+		return false
+	}
+	switch u.Scheme { // lower case by now
+	case "http", "https":
+		return u.Hostname() != ""
+	case "mailto":
+		return u.Opaque != ""
+	}
+	return false
 }
 
 // readme returns the rendered documentation of a release; empty when it has none.
