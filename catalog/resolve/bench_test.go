@@ -14,7 +14,7 @@ import (
 
 // large makes n plugins with v versions and d dependencies each. Versions of a plugin
 // depend on the same others; the ranges let the newest two thirds in, and bad percent
-// of them nothing.
+// of them nothing, except in the oldest versions, so that there is a solution.
 func large(n, v, d, bad int) *universe {
 	r := rand.New(rand.NewPCG(1, 2))
 	name := func(i int) catalog.PluginID { return catalog.PluginID(fmt.Sprintf("acme/p%05d", i)) }
@@ -32,7 +32,7 @@ func large(n, v, d, bad int) *universe {
 			var deps []catalog.Dependency
 			for _, j := range on {
 				text := fmt.Sprintf(">=1.%d.0 <2.0.0", r.IntN(v/3+1))
-				if r.IntN(100) < bad {
+				if r.IntN(100) < bad && k > v/3 {
 					text = ">=9.0.0"
 				}
 				deps = append(deps, need(name(j), text))
