@@ -73,7 +73,8 @@ func (l *lab) change(w http.ResponseWriter, r *http.Request) {
 	on := r.PostFormValue("on") == "1"
 	switch r.PostFormValue("switch") {
 	case "news":
-		if err := errors.Join(l.publish(r.Context()), l.sync(r.Context())); err != nil {
+		ctx := context.WithoutCancel(r.Context()) // going to another page does not stop the publishers
+		if err := errors.Join(l.publish(ctx), l.sync(ctx)); err != nil {
 			http.Error(w, "The releases could not be published: "+err.Error(), http.StatusInternalServerError)
 			return
 		}

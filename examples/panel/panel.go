@@ -110,7 +110,7 @@ func (p *panel) nav(path string) []navItem {
 	return items
 }
 
-// page puts a body into the panel's shell. The status is 0 when it was set already.
+// page puts a body into the panel's shell.
 func (p *panel) page(w http.ResponseWriter, r *http.Request, status int, title string, head, body template.HTML) {
 	var out bytes.Buffer
 	err := p.pages.ExecuteTemplate(&out, "layout", map[string]any{
@@ -130,9 +130,7 @@ func (p *panel) page(w http.ResponseWriter, r *http.Request, status int, title s
 	if h.Get("Content-Security-Policy") == "" {
 		h.Set("Content-Security-Policy", store.ContentSecurityPolicy)
 	}
-	if status != 0 {
-		w.WriteHeader(status)
-	}
+	w.WriteHeader(status)
 	if _, err := out.WriteTo(w); err != nil {
 		p.log.Debug("page not sent", "err", err)
 	}
@@ -140,7 +138,7 @@ func (p *panel) page(w http.ResponseWriter, r *http.Request, status int, title s
 
 // storePage is the store's Layout: its pages are pages of this panel.
 func (p *panel) storePage(w http.ResponseWriter, r *http.Request, page store.Page) {
-	p.page(w, r, 0, page.Title, page.Head, page.Body)
+	p.page(w, r, page.Status, page.Title, page.Head, page.Body)
 }
 
 func (p *panel) own(w http.ResponseWriter, r *http.Request, title, name string, data any) {

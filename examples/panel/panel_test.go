@@ -117,10 +117,27 @@ func start(t *testing.T, dir string) *demo {
 
 // problem is an error as the store's JSON interface tells it.
 type problem struct {
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	Next   string `json:"next"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail"`
+	Next     string `json:"next"`
+	Cause    string `json:"cause"` // what exactly
+	Conflict struct {
+		Lines       []struct{ Text string }
+		Suggestions []struct{ Text string }
+	} `json:"conflict"`
+}
+
+// all is everything that the problem says.
+func (p problem) all() string {
+	said := []string{p.Title, p.Detail, p.Cause}
+	for _, l := range p.Conflict.Lines {
+		said = append(said, l.Text)
+	}
+	for _, s := range p.Conflict.Suggestions {
+		said = append(said, s.Text)
+	}
+	return strings.Join(append(said, p.Next), "\n")
 }
 
 type plan struct {

@@ -71,7 +71,7 @@ func TestWholeWayByJSON(t *testing.T) {
 	assert.Equal(t, "failed", op.State)
 	assert.True(t, op.Restored)
 	require.NotNil(t, op.Error)
-	assert.Contains(t, op.Error.Detail, "the index of the notes is missing")
+	assert.Contains(t, op.Error.Cause, "the index of the notes is missing")
 	assert.Contains(t, d.installed(), "northwind/notes@1.0.0")
 	_, dashboard = d.page("/")
 	assert.Contains(t, dashboard, `data-plugin="northwind/notes"`)

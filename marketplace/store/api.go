@@ -341,6 +341,27 @@ func (h *Handler) apiHistory(w http.ResponseWriter, _ *http.Request, _ Actor) er
 	for i := range entries {
 		entries[i].Changes = notNil(entries[i].Changes)
 	}
-	h.writeJSON(w, http.StatusOK, map[string]any{"history": notNil(entries)})
+	generations, err := h.m.Generations()
+	if err != nil {
+		return err
+	}
+	points := []apiGeneration{}
+	for _, g := range generations {
+		p := apiGeneration{g.N, g.Time, g.Actor, g.Reason, map[catalog.PluginID]string{}}
+		for id, in := range g.Plugins {
+			p.Plugins[id] = in.Version
+		}
+		points = append(points, p)
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"history": notNil(entries), "generations": points})
 	return nil
+}
+
+// apiGeneration is a set that a rollback may go back to.
+type apiGeneration struct {
+	N       uint64                      `json:"n"`
+	Time    time.Time                   `json:"time"`
+	Actor   string                      `json:"actor"`
+	Reason  string                      `json:"reason"`
+	Plugins map[catalog.PluginID]string `json:"plugins"` // versions
 }

@@ -7,7 +7,10 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/mirror"
@@ -83,12 +86,14 @@ func riskIcon(r sandbox.Risk) string {
 	return "shield-alert"
 }
 
-// category is the name of a category for people; one without a text keeps its own.
+// category is the name of a category for people; one without a text is its own:
+// "developer-tools" reads "Developer tools".
 func (h *Handler) category(c string) string {
 	if key := "category." + c; h.text.Has(key) {
 		return h.text.T(key)
 	}
-	return c
+	first, size := utf8.DecodeRuneInString(c)
+	return string(unicode.ToUpper(first)) + strings.ReplaceAll(c[size:], "-", " ")
 }
 
 // show renders a page into the panel's layout. The content is rendered whole
@@ -110,10 +115,9 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, a Actor, status i
 	if p.Refresh {
 		head += "<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>\n"
 	}
-	out := Page{Title: p.Title, Head: head, Body: template.HTML(body.String())}
+	out := Page{Status: status, Title: p.Title, Head: head, Body: template.HTML(body.String())}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if h.o.Layout != nil {
-		w.WriteHeader(status)
 		h.o.Layout(w, r, out)
 		return
 	}

@@ -33,9 +33,10 @@ type Actor struct {
 
 // Page is what a panel's layout gets to show. All of it is safe markup.
 type Page struct {
-	Title string        // plain text
-	Head  template.HTML // for the head: stylesheet and script
-	Body  template.HTML // for the place where content goes, inside the panel's <main>
+	Status int           // of the answer; the layout writes it after its own headers
+	Title  string        // plain text
+	Head   template.HTML // for the head: stylesheet and script
+	Body   template.HTML // for the place where content goes, inside the panel's <main>
 }
 
 // Options are the decisions of the panel. Actor is required; the zero value of
@@ -46,8 +47,8 @@ type Options struct {
 	BasePath string
 	// Actor says who makes a request. See ErrUnauthenticated.
 	Actor func(*http.Request) (Actor, error)
-	// Layout writes the page in the panel's own shell. The status is set already.
-	// nil: a plain shell of the store's own, with ContentSecurityPolicy.
+	// Layout writes the page in the panel's own shell: its headers, the status, and
+	// the page. nil: a plain shell of the store's own, with ContentSecurityPolicy.
 	Layout func(w http.ResponseWriter, r *http.Request, p Page)
 	// Hosts are the names by which the panel is reached, without port:
 	// "panel.example.org", or ".example.org" for every name below it. Requests

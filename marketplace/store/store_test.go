@@ -241,12 +241,16 @@ func TestLayoutOfThePanel(t *testing.T) {
 		o.BasePath = "/admin/ext/"
 		o.Layout = func(w http.ResponseWriter, _ *http.Request, p store.Page) {
 			got = p
+			w.WriteHeader(p.Status)
 			_, _ = io.WriteString(w, "<html>"+string(p.Head)+string(p.Body)) // a recorder does not fail
 		}
 	})
 	w := get(h, "/admin/ext/p/acme/backup")
 	require.Equal(t, http.StatusOK, w.Code)
 	assert.Equal(t, "Backup", got.Title)
+	assert.Equal(t, http.StatusNotFound, get(h, "/admin/ext/p/acme/nothing").Code, "an error's status is in the page")
+	assert.Equal(t, http.StatusNotFound, got.Status)
+	w = get(h, "/admin/ext/p/acme/backup")
 	assert.Contains(t, string(got.Head), `href="/admin/ext/assets/souk.`)
 	assert.Empty(t, w.Header().Get("Content-Security-Policy"), "the panel's own policy must stand")
 	assert.NotContains(t, w.Body.String(), `"/plugins/`)

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/souk-dev/souk/marketplace/markettest"
+)
+
+// TestOpen opens the program's store on a catalog of a test.
+func TestOpen(t *testing.T) {
+	w := markettest.New(t, markettest.Options{}, markettest.Plugin{Manifest: markettest.Manifest("acme/backup", "1.0.0")})
+	m, shop, err := open(t.TempDir(), w.CatalogRef(), w.Root(), runtime{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, m.Close()) }()
+	require.NoError(t, m.Sync(t.Context()))
+	page := httptest.NewRecorder()
+	shop.ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/plugins/p/acme/backup", nil))
+	assert.Equal(t, http.StatusOK, page.Code)
+	assert.Contains(t, page.Body.String(), "acme/backup")
+}
