@@ -52,7 +52,7 @@ const (
 func CheckPath(name string) error {
 	switch {
 	case !fs.ValidPath(name) || name == ".":
-		return fmt.Errorf("path %.100q is not a relative path with slashes and without . and ..", name)
+		return fmt.Errorf("path %.100q is not a relative path with slashes, or has a . or .. in it", name)
 	case len(name) > MaxPath:
 		return fmt.Errorf("path %.100q... is longer than %d bytes", name, MaxPath)
 	case !norm.NFC.IsNormalString(name):

@@ -282,7 +282,7 @@ func TestRetryAfterIsObeyed(t *testing.T) {
 			m.syncErr = fmt.Errorf("main: %w", polite{wait})
 			r, e := newRunner(t, m, &keeper{}, auto)
 			require.ErrorContains(t, r.Check(t.Context()), "fetch catalogs: main: too many requests")
-			assert.Equal(t, next, r.State().NextRun.Sub(time.Now()))
+			assert.Equal(t, next, time.Until(r.State().NextRun))
 			assert.Equal(t, "1.1.0", m.version("acme/one"), "what is known is applied all the same")
 			assert.NotContains(t, e.kinds(), "in_doubt", "that a source is away is nothing to tell")
 		})

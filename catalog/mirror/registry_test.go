@@ -36,7 +36,6 @@ type registry struct {
 	swap        map[string][]byte
 	accepted    uint64
 	etag        verify.Digest // of the timestamp that was served last
-	etagSerial  uint64
 }
 
 func newRegistry() *registry {

@@ -19,6 +19,8 @@ var (
 	ErrNetwork = errors.New("network file systems are not supported")
 	// Skip, returned by a Fault before an operation, reports success without
 	// doing it: a disk that lies. It is for tests of tests.
+	//
+	//lint:ignore ST1012 named like fs.SkipDir: it is an answer, not a failure
 	Skip = errors.New("skip this operation")
 )
 
