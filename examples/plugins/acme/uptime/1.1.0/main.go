@@ -29,10 +29,14 @@ func refresh([]byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	value, unit := fmt.Sprintf("%.1f", float64(s.Uptime)/3600), "hours"
+	if s.Uptime > 48*3600 {
+		value, unit = fmt.Sprintf("%.1f", float64(s.Uptime)/(24*3600)), "days"
+	}
 	card := panelapi.Card{
 		Title:  "Uptime",
-		Value:  fmt.Sprintf("%.1f", float64(s.Uptime)/(24*60*60)),
-		Unit:   "days",
+		Value:  value,
+		Unit:   unit,
 		Text:   s.Hostname,
 		Level:  "ok",
 		Series: s.History,
