@@ -80,3 +80,41 @@ func BadLearned(ctx context.Context, u Universe, req Request) (bad, learned int,
 	}
 	return bad, learned, nil
 }
+
+// Fit evaluates a range on versions, that are newest first: with the bounds read here,
+// if the range is simple, and as Masterminds/semver does. Elements of plain and loose
+// say for each version whether it fits.
+func Fit(text string, versions []string) (bounds, reference Fitting, err error) {
+	vs := make([]version, len(versions))
+	for i, v := range versions {
+		if vs[i], err = parseVersion(v); err != nil {
+			return Fitting{}, Fitting{}, err
+		}
+	}
+	fit := func(r *versionRange) Fitting {
+		plain, loose := newSet(words(len(vs)+1)), newSet(words(len(vs)+1))
+		r.match(vs, plain, loose)
+		return Fitting{true, r.any, slices.Collect(plain.all()), slices.Collect(loose.all())}
+	}
+	if r := simpleRange(text); r != nil {
+		bounds = fit(r)
+	}
+	r, err := parseAnyRange(text)
+	if err == nil {
+		reference = fit(r)
+	}
+	return bounds, reference, nil
+}
+
+// Fitting is what a range says of versions: which fit, counted from 1.
+type Fitting struct {
+	Known, Any   bool
+	Plain, Loose []int
+}
+
+// OrderOf compares two versions, and says whether they are valid.
+func OrderOf(a, b string) (order int, ok bool) {
+	va, ea := parseVersion(a)
+	vb, eb := parseVersion(b)
+	return va.order(&vb), ea == nil && eb == nil
+}

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/Masterminds/semver/v3"
-
 	"github.com/souk-dev/souk/catalog"
 )
 
@@ -57,7 +55,7 @@ type pkg struct {
 	num       int32
 	rel       []catalog.Release // as the Universe returned them
 	order     []int32           // bit-1 -> index in rel; nil: the same
-	ver       []*semver.Version // by bit-1
+	ver       []version         // by bit-1
 	w         int               // words of a set
 	full      set
 	pre       set // pre-releases; nil when there are none
@@ -134,7 +132,7 @@ func (ix *Index) load(id catalog.PluginID) *pkg {
 	}
 	for b := 1; b <= n; b++ {
 		r := p.release(b)
-		if p.ver[b-1].Prerelease() != "" {
+		if p.ver[b-1].pre != "" {
 			mark(&p.pre, b)
 		}
 		switch r.State {
@@ -161,41 +159,29 @@ func (ix *Index) load(id catalog.PluginID) *pkg {
 // sortReleases parses the versions, newest first. What has no valid version, or one
 // that an earlier release has too, cannot be chosen and is left out.
 func (p *pkg) sortReleases() {
-	p.ver = make([]*semver.Version, 0, len(p.rel))
+	p.ver = make([]version, len(p.rel))
+	valid := make([]int32, 0, len(p.rel))
 	ordered := true
 	for i := range p.rel {
-		v, err := catalog.ParseVersion(p.rel[i].Version)
-		if err != nil || i > 0 && ordered && compare(p.ver[i-1], v) <= 0 {
+		v, err := parseVersion(p.rel[i].Version)
+		if err != nil {
 			ordered = false
+			continue
 		}
-		p.ver = append(p.ver, v)
+		p.ver[i] = v
+		valid = append(valid, int32(i))
+		ordered = ordered && (i == 0 || p.ver[i-1].order(&v) > 0)
 	}
 	if ordered {
 		return
 	}
 	parsed := p.ver
-	for i, v := range parsed {
-		if v != nil {
-			p.order = append(p.order, int32(i))
-		}
-	}
-	slices.SortStableFunc(p.order, func(a, b int32) int { return compare(parsed[b], parsed[a]) })
-	p.order = slices.CompactFunc(p.order, func(a, b int32) bool { return compare(parsed[a], parsed[b]) == 0 })
-	p.ver = make([]*semver.Version, len(p.order))
+	slices.SortStableFunc(valid, func(a, b int32) int { return parsed[b].order(&parsed[a]) })
+	p.order = slices.CompactFunc(valid, func(a, b int32) bool { return parsed[a].order(&parsed[b]) == 0 })
+	p.ver = make([]version, len(p.order))
 	for i, at := range p.order {
 		p.ver[i] = parsed[at]
 	}
-	if p.order == nil {
-		p.order = []int32{}
-	}
-}
-
-// compare is [catalog.CompareVersions] on parsed versions.
-func compare(a, b *semver.Version) int {
-	if c := a.Compare(b); c != 0 {
-		return c
-	}
-	return strings.Compare(a.Metadata(), b.Metadata())
 }
 
 func addGroup(gs []group, text string, b, w int) []group {
@@ -241,15 +227,7 @@ func (ix *Index) eval(p *pkg, text string) *rangeSet {
 	if p.pre != nil {
 		rs.loose = newSet(p.w)
 	}
-	for i, v := range p.ver {
-		fits, plain := r.match(v)
-		if fits {
-			rs.loose.add(i + 1)
-		}
-		if plain {
-			rs.plain.add(i + 1)
-		}
-	}
+	r.match(p.ver, rs.plain, rs.loose)
 	if p.ranges == nil {
 		p.ranges = map[string]*rangeSet{}
 	}

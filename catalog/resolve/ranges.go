@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -20,17 +21,44 @@ type versionRange struct {
 
 // rangeGroup is one of the alternatives that || separates.
 type rangeGroup struct {
-	check *semver.Constraints
-	named []core // versions whose pre-releases it names
-	below []core // exclusive upper bounds: "<2.0.0" keeps 2.0.0-beta out
+	bounds []bound             // what it says, if that is simple
+	check  *semver.Constraints // otherwise
+	named  []core              // versions whose pre-releases it names
+	below  []core              // exclusive upper bounds: "<2.0.0" keeps 2.0.0-beta out
 }
 
-// core is a version without pre-release and build metadata.
-type core struct{ major, minor, patch uint64 }
-
-func coreOf(v *semver.Version) core { return core{v.Major(), v.Minor(), v.Patch()} }
+// maxSimple is the most characters of a range that is read here. Longer ones are left
+// to [catalog.ParseRange], whose bounds this many characters cannot exceed.
+const maxSimple = 90
 
 func parseRange(s string) (*versionRange, error) {
+	if r := simpleRange(s); r != nil {
+		return r, nil
+	}
+	return parseAnyRange(s)
+}
+
+// simpleRange reads a range whose alternatives are all simple; other ones are nil.
+func simpleRange(s string) *versionRange {
+	if s == "" {
+		s = "*"
+	}
+	if len(s) > maxSimple {
+		return nil
+	}
+	r := &versionRange{any: strings.Trim(s, " ") == "*"}
+	for part := range strings.SplitSeq(s, "||") {
+		g, ok := simple(strings.Trim(part, " "))
+		if !ok {
+			return nil
+		}
+		r.groups = append(r.groups, g)
+	}
+	return r
+}
+
+// parseAnyRange reads every range there is.
+func parseAnyRange(s string) (*versionRange, error) {
 	if _, err := catalog.ParseRange(s); err != nil {
 		return nil, err
 	}
@@ -49,11 +77,12 @@ func parseRange(s string) (*versionRange, error) {
 			if err != nil {
 				continue // "1.x", "*": names no version
 			}
+			named := core{v.Major(), v.Minor(), v.Patch()}
 			switch op := f[:len(f)-len(text)]; {
 			case v.Prerelease() != "" && op != "!=":
-				g.named = append(g.named, coreOf(v))
+				g.named = append(g.named, named)
 			case op == "<":
-				g.below = append(g.below, coreOf(v))
+				g.below = append(g.below, named)
 			}
 		}
 		r.groups = append(r.groups, g)
@@ -61,33 +90,27 @@ func parseRange(s string) (*versionRange, error) {
 	return r, nil
 }
 
-// match reports whether v fits, and whether it does without anybody having opted in
-// to pre-releases.
-func (r *versionRange) match(v *semver.Version) (fits, plain bool) {
-	pre := v.Prerelease() != ""
-	for _, g := range r.groups {
-		if !g.check.Check(v) {
-			continue
+// match adds those of vs that fit to loose, and to plain those that do without anybody
+// having opted in to pre-releases, as bits from 1 on. vs are sorted, newest first.
+func (r *versionRange) match(vs []version, plain, loose set) {
+	for i := range r.groups {
+		g := &r.groups[i]
+		from, to := 0, len(vs)
+		if g.check == nil {
+			from, to = cut(g.bounds, vs)
 		}
-		if !pre {
-			return true, true
-		}
-		c := coreOf(v)
-		if containsCore(g.named, c) {
-			return true, true
-		}
-		fits = fits || !containsCore(g.below, c)
-	}
-	return fits, false
-}
-
-func containsCore(list []core, c core) bool {
-	for _, o := range list {
-		if o == c {
-			return true
+		for i := from; i < to; i++ {
+			v := &vs[i]
+			switch {
+			case g.check != nil && !g.check.Check(v.parsed()):
+			case v.pre == "" || slices.Contains(g.named, v.core):
+				plain.add(i + 1)
+				loose.add(i + 1)
+			case !slices.Contains(g.below, v.core):
+				loose.add(i + 1)
+			}
 		}
 	}
-	return false
 }
 
 // exact reports whether the range is one version written out.

@@ -3,8 +3,6 @@ package resolve
 import (
 	"slices"
 	"strings"
-
-	"github.com/souk-dev/souk/catalog"
 )
 
 // wish is what a request says about the pre-releases and yanks of a plugin.
@@ -138,9 +136,11 @@ func (s *solver) panelFit(text string) bool {
 	fits, known := s.panelFits[text]
 	if !known {
 		if r, err := parseRange(text); err == nil {
-			v, err := catalog.ParseVersion(s.req.Panel)
+			v, err := parseVersion(s.req.Panel)
 			if err == nil {
-				fits, _ = r.match(v)
+				loose := newSet(1)
+				r.match([]version{v}, loose, loose)
+				fits = !loose.empty()
 			}
 		}
 		s.panelFits[text] = fits
