@@ -1,6 +1,9 @@
 package safefstest
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"hash"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -248,6 +251,24 @@ func (n *inode) cut(choose func() int) *inode {
 		}
 	}
 	return out
+}
+
+// Sum is the same for images that Write makes the same directory of, and for no
+// others: a state of the disk need not be looked at twice.
+func (i Image) Sum() [sha256.Size]byte {
+	h := sha256.New()
+	i.root.hash(h)
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// hash writes n to w with the length of all that varies in front of it.
+func (n *inode) hash(w hash.Hash) {
+	fmt.Fprintf(w, "%v %o %q %d %d ", n.dir, n.perm, n.link, len(n.now), len(n.names)) // a hash never fails
+	w.Write(n.now)
+	for _, name := range slices.Sorted(maps.Keys(n.names)) {
+		fmt.Fprintf(w, "%q ", name)
+		n.names[name].hash(w)
+	}
 }
 
 // Write makes the image a real directory.
