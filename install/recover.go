@@ -148,8 +148,11 @@ func (s *Store) initialise() error {
 	if err := writeFrame(s.fs, genFile(0), g); err != nil {
 		return err
 	}
+	if err := s.fs.SyncDir("."); err != nil { // or current could be durable before the name of gen is
+		return err
+	}
 	p := pointer{Seq: 1, Time: now}
-	if err := writeFrame(s.fs, currentFile, p); err != nil { // syncs the names of the directories too
+	if err := writeFrame(s.fs, currentFile, p); err != nil {
 		return err
 	}
 	s.set(p, g)
