@@ -101,8 +101,7 @@ func crashWorld(t testing.TB, in *safefstest.Injector) *world {
 }
 
 func crashWorldIn(t testing.TB, dir string, in *safefstest.Injector) *world {
-	w := newWorld(t)
-	w.dir = dir
+	w := newWorldIn(t, dir)
 	w.o.Keep = 2
 	w.o.Fault = in.Fault
 	w.o.Gate.OK = 1
@@ -117,8 +116,8 @@ func crashWorldIn(t testing.TB, dir string, in *safefstest.Injector) *world {
 func (sc scenario) verdict(t testing.TB, dir string, msg string) []string {
 	quick := &safefstest.Injector{}
 	quick.Arm(0, safefstest.How{NoSync: true})
-	w := newWorld(t)
-	w.dir, w.o.Keep, w.o.Fault = dir, 2, quick.Fault
+	w := newWorldIn(t, dir)
+	w.o.Keep, w.o.Fault = 2, quick.Fault
 	w.start()
 	got := w.host.Versions()
 	if fmt.Sprint(got) != fmt.Sprint(sc.old) {
@@ -132,8 +131,8 @@ func (sc scenario) verdict(t testing.TB, dir string, msg string) []string {
 	set := w.settled()
 	require.Equal(t, got, set.Versions(), msg)
 
-	again := newWorld(t) // recovering twice is recovering once
-	again.dir, again.o.Keep, again.o.Fault = dir, 2, quick.Fault
+	again := newWorldIn(t, dir) // recovering twice is recovering once
+	again.o.Keep, again.o.Fault = 2, quick.Fault
 	again.open()
 	require.Equal(t, set, again.settled(), msg)
 	return got

@@ -54,62 +54,67 @@ func file(name string) *tar.Header { return &tar.Header{Name: name, Typeflag: ta
 
 func dir(name string) *tar.Header { return &tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: 0o755} }
 
-// attacks are packages that are refused whole, and why.
-var attacks = map[string]struct {
+type attack struct {
 	tar []byte
 	why string
-}{
-	"symbolic link":      {archive(&tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}), "only files and directories"},
-	"hard link":          {archive(file("a"), &tar.Header{Name: "b", Typeflag: tar.TypeLink, Linkname: "a"}), "only files and directories"},
-	"character device":   {archive(&tar.Header{Name: "a", Typeflag: tar.TypeChar}), "only files and directories"},
-	"block device":       {archive(&tar.Header{Name: "a", Typeflag: tar.TypeBlock}), "only files and directories"},
-	"pipe":               {archive(&tar.Header{Name: "a", Typeflag: tar.TypeFifo}), "only files and directories"},
-	"global header":      {archive(&tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"path": "b"}}), "only files and directories"},
-	"parent":             {archive(file("../a")), "does not stay inside"},
-	"parent in middle":   {archive(file("a/../../b")), "does not stay inside"},
-	"parent within":      {archive(file("a/../b")), "does not stay inside"},
-	"absolute":           {archive(file("/etc/passwd")), "does not stay inside"},
-	"dot":                {archive(dir("./")), "does not stay inside"},
-	"dot slash":          {archive(file("./a")), "does not stay inside"},
-	"double slash":       {archive(file("a//b")), "does not stay inside"},
-	"empty":              {archive(dir("/")), "does not stay inside"},
-	"backslash":          {archive(file(`a\b`)), "U+005C"},
-	"drive":              {archive(file("C:a")), "U+003A"},
-	"stream":             {archive(file("a:b")), "U+003A"},
-	"question mark":      {archive(file("a?")), "U+003F"},
-	"control":            {archive(file("a\x07b")), "U+0007"},
-	"line feed":          {archive(file("a\nb")), "U+000A"},
-	"bidi":               {archive(file("a\u202egpj.exe")), "U+202E"},
-	"zero width":         {archive(file("a\u200bb")), "U+200B"},
-	"soft hyphen":        {archive(file("a\u00adb")), "U+00AD"},
-	"not UTF-8":          {archive(&tar.Header{Name: "a\xff", Typeflag: tar.TypeReg, Format: tar.FormatGNU}), "not UTF-8"},
-	"not NFC":            {archive(file("e\u0301")), "normal form C"},
-	"trailing dot":       {archive(file("a./b")), "ends with a dot"},
-	"trailing space":     {archive(file("a ")), "ends with a dot or a space"},
-	"device name":        {archive(file("lib/nul.txt")), "device"},
-	"device with number": {archive(file("COM1")), "device"},
-	"device superscript": {archive(file("lpt\u00b9.x")), "device"},
-	"long name":          {archive(file(strings.Repeat("abcdefghi/", 24) + "a")), ""},
-	"long part":          {archive(file(strings.Repeat("a", 101))), "longer than 100"},
-	"deep":               {archive(file(strings.Repeat("a/", 20) + "a")), "deeper than 20"},
-	"twice":              {archive(file("a"), file("a")), "appears twice"},
-	"directory twice":    {archive(dir("a/"), dir("a/")), "appears twice"},
-	"case":               {archive(file("README"), file("readme")), "the same as"},
-	"case of a prefix":   {archive(file("lib/a"), file("LIB/b")), "the same as"},
-	"case fold":          {archive(file("stra\u00dfe"), file("STRASSE")), "the same as"},
-	"compatibility form": {archive(file("\ufb01le"), file("file")), "the same as"},
-	"file as directory":  {archive(file("a"), file("a/b")), "below the file"},
-	"directory as file":  {archive(file("a/b"), file("a")), "appears twice"},
-	"setuid":             {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o4755}), "no setuid"},
-	"setgid directory":   {archive(&tar.Header{Name: "a/", Typeflag: tar.TypeDir, Mode: 0o2755}), "no setuid"},
-	"sticky":             {archive(&tar.Header{Name: "a/", Typeflag: tar.TypeDir, Mode: 0o1777}), "no setuid"},
-	"xattr":              {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "x"}}), "extended record"},
-	"file too large":     {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 3 << 20}), "more than 2097152"},
-	"total too large":    {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 2 << 20}, &tar.Header{Name: "b", Typeflag: tar.TypeReg, Size: 2 << 20}), "more than 3145728"},
-	"too many":           {archive(many(51)...), "more than 50"},
-	"data after the end": {append(archive(file("a")), 0), "after the end"},
-	"second tar":         {append(archive(file("a")), archive(file("b"))...), "after the end"},
-	"not a tar":          {bytes.Repeat([]byte("x"), 2048), ""},
+}
+
+// attacks returns packages that are refused whole, and why. They are made when they
+// are asked for: the children of other tests start without.
+func attacks() map[string]attack {
+	return map[string]attack{
+		"symbolic link":      {archive(&tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"}), "only files and directories"},
+		"hard link":          {archive(file("a"), &tar.Header{Name: "b", Typeflag: tar.TypeLink, Linkname: "a"}), "only files and directories"},
+		"character device":   {archive(&tar.Header{Name: "a", Typeflag: tar.TypeChar}), "only files and directories"},
+		"block device":       {archive(&tar.Header{Name: "a", Typeflag: tar.TypeBlock}), "only files and directories"},
+		"pipe":               {archive(&tar.Header{Name: "a", Typeflag: tar.TypeFifo}), "only files and directories"},
+		"global header":      {archive(&tar.Header{Typeflag: tar.TypeXGlobalHeader, PAXRecords: map[string]string{"path": "b"}}), "only files and directories"},
+		"parent":             {archive(file("../a")), "does not stay inside"},
+		"parent in middle":   {archive(file("a/../../b")), "does not stay inside"},
+		"parent within":      {archive(file("a/../b")), "does not stay inside"},
+		"absolute":           {archive(file("/etc/passwd")), "does not stay inside"},
+		"dot":                {archive(dir("./")), "does not stay inside"},
+		"dot slash":          {archive(file("./a")), "does not stay inside"},
+		"double slash":       {archive(file("a//b")), "does not stay inside"},
+		"empty":              {archive(dir("/")), "does not stay inside"},
+		"backslash":          {archive(file(`a\b`)), "U+005C"},
+		"drive":              {archive(file("C:a")), "U+003A"},
+		"stream":             {archive(file("a:b")), "U+003A"},
+		"question mark":      {archive(file("a?")), "U+003F"},
+		"control":            {archive(file("a\x07b")), "U+0007"},
+		"line feed":          {archive(file("a\nb")), "U+000A"},
+		"bidi":               {archive(file("a\u202egpj.exe")), "U+202E"},
+		"zero width":         {archive(file("a\u200bb")), "U+200B"},
+		"soft hyphen":        {archive(file("a\u00adb")), "U+00AD"},
+		"not UTF-8":          {archive(&tar.Header{Name: "a\xff", Typeflag: tar.TypeReg, Format: tar.FormatGNU}), "not UTF-8"},
+		"not NFC":            {archive(file("e\u0301")), "normal form C"},
+		"trailing dot":       {archive(file("a./b")), "ends with a dot"},
+		"trailing space":     {archive(file("a ")), "ends with a dot or a space"},
+		"device name":        {archive(file("lib/nul.txt")), "device"},
+		"device with number": {archive(file("COM1")), "device"},
+		"device superscript": {archive(file("lpt\u00b9.x")), "device"},
+		"long name":          {archive(file(strings.Repeat("abcdefghi/", 24) + "a")), ""},
+		"long part":          {archive(file(strings.Repeat("a", 101))), "longer than 100"},
+		"deep":               {archive(file(strings.Repeat("a/", 20) + "a")), "deeper than 20"},
+		"twice":              {archive(file("a"), file("a")), "appears twice"},
+		"directory twice":    {archive(dir("a/"), dir("a/")), "appears twice"},
+		"case":               {archive(file("README"), file("readme")), "the same as"},
+		"case of a prefix":   {archive(file("lib/a"), file("LIB/b")), "the same as"},
+		"case fold":          {archive(file("stra\u00dfe"), file("STRASSE")), "the same as"},
+		"compatibility form": {archive(file("\ufb01le"), file("file")), "the same as"},
+		"file as directory":  {archive(file("a"), file("a/b")), "below the file"},
+		"directory as file":  {archive(file("a/b"), file("a")), "appears twice"},
+		"setuid":             {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o4755}), "no setuid"},
+		"setgid directory":   {archive(&tar.Header{Name: "a/", Typeflag: tar.TypeDir, Mode: 0o2755}), "no setuid"},
+		"sticky":             {archive(&tar.Header{Name: "a/", Typeflag: tar.TypeDir, Mode: 0o1777}), "no setuid"},
+		"xattr":              {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"SCHILY.xattr.security.capability": "x"}}), "extended record"},
+		"file too large":     {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 3 << 20}), "more than 2097152"},
+		"total too large":    {archive(&tar.Header{Name: "a", Typeflag: tar.TypeReg, Size: 2 << 20}, &tar.Header{Name: "b", Typeflag: tar.TypeReg, Size: 2 << 20}), "more than 3145728"},
+		"too many":           {archive(many(51)...), "more than 50"},
+		"data after the end": {append(archive(file("a")), 0), "after the end"},
+		"second tar":         {append(archive(file("a")), archive(file("b"))...), "after the end"},
+		"not a tar":          {bytes.Repeat([]byte("x"), 2048), ""},
+	}
 }
 
 func many(n int) (out []*tar.Header) {
@@ -121,11 +126,10 @@ func many(n int) (out []*tar.Header) {
 
 func TestAttacksAreRefusedWhole(t *testing.T) {
 	t.Parallel()
-	for name, tc := range attacks {
+	for name, tc := range attacks() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.dir = filepath.Join(memory(t), "plugins")
+			w := newWorldIn(t, filepath.Join(memory(t), "plugins"))
 			w.o.Limits = install.Limits{Entries: 50, File: 2 << 20, Total: 3 << 20, Ratio: 1 << 20}
 			w.start()
 			err := w.apply(w.supply.AddTar(installtest.Manifest(backup, "1.0.0"), tc.tar, 0, 1))
@@ -167,8 +171,7 @@ func TestAnnouncedAndReal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.dir = filepath.Join(memory(t), "plugins")
+			w := newWorldIn(t, filepath.Join(memory(t), "plugins"))
 			w.start()
 			err := w.apply(w.supply.AddContent(installtest.Manifest(backup, "1.0.0"), tc.content, tc.diff, tc.unpacked, tc.entries))
 			if tc.want == nil {
@@ -197,8 +200,7 @@ func TestSwappedBytes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
-			w.dir = filepath.Join(memory(t), "plugins")
+			w := newWorldIn(t, filepath.Join(memory(t), "plugins"))
 			w.start()
 			r := w.release(backup, "1.0.0")
 			w.supply.Change(r, tc.manifest, tc.content)
@@ -215,8 +217,7 @@ func TestSwappedBytes(t *testing.T) {
 func TestEntryMustBeThere(t *testing.T) {
 	t.Parallel()
 	for entry, ok := range map[string]bool{"plugin.wasm": true, "PLUGIN.wasm": false, "lib": false, "other": false} {
-		w := newWorld(t)
-		w.dir = filepath.Join(memory(t), "plugins")
+		w := newWorldIn(t, filepath.Join(memory(t), "plugins"))
 		w.start()
 		m := installtest.Manifest(backup, "1.0.0")
 		m.Runtime = catalog.Runtime{Kind: catalog.RuntimeWASM, Entry: entry}

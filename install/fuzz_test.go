@@ -79,7 +79,7 @@ func FuzzManifest(f *testing.F) {
 // Whatever the bytes are, nothing but plain files and directories with plain names
 // appears, all below the directory.
 func FuzzTar(f *testing.F) {
-	for _, a := range attacks {
+	for _, a := range attacks() {
 		if len(a.tar) < 1<<16 {
 			f.Add(a.tar)
 		}

@@ -27,8 +27,12 @@ type world struct {
 	s      *install.Store
 }
 
-func newWorld(t testing.TB) *world {
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "plugins"), supply: &installtest.Supply{}, host: &installtest.Host{}}
+// newWorld returns a world whose store will be on the disk.
+func newWorld(t testing.TB) *world { return newWorldIn(t, filepath.Join(t.TempDir(), "plugins")) }
+
+// newWorldIn returns a world whose store is, or will be, in dir.
+func newWorldIn(t testing.TB, dir string) *world {
+	w := &world{t: t, dir: dir, supply: &installtest.Supply{}, host: &installtest.Host{}}
 	w.o = install.Options{
 		Host: w.host, Supply: w.supply, Verifier: w.supply,
 		Gate: install.Gate{OK: 2, Within: 20 * time.Millisecond, Every: time.Millisecond},

@@ -144,7 +144,7 @@ func Tar(files Files) (raw []byte, unpacked int64, entries int) {
 
 // Compress returns b as one zstd frame.
 func Compress(b []byte) []byte {
-	z, err := zstd.NewWriter(nil)
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)) // small tables: cheap for the small packages of tests
 	must(err)
 	return z.EncodeAll(b, nil)
 }
