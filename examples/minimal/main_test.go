@@ -3,6 +3,8 @@ package main
 import (
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,4 +24,17 @@ func TestOpen(t *testing.T) {
 	shop.ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/plugins/p/acme/backup", nil))
 	assert.Equal(t, http.StatusOK, page.Code)
 	assert.Contains(t, page.Body.String(), "acme/backup")
+}
+
+// TestReadme holds the README's listing to this program.
+func TestReadme(t *testing.T) {
+	source, err := os.ReadFile("main.go")
+	require.NoError(t, err)
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, from, ok := strings.Cut(string(source), "// open returns the marketplace")
+	require.True(t, ok)
+	listing, _, ok := strings.Cut(from, "\n}\n")
+	require.True(t, ok)
+	assert.Contains(t, string(readme), listing)
 }
