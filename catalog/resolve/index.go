@@ -20,6 +20,13 @@ type Index struct {
 	pkgs   map[catalog.PluginID]*pkg
 	ranges map[string]*versionRange
 	last   sizes
+
+	words    slab[uint64]
+	plugins  slab[pkg]
+	versions slab[version]
+	sets     slab[rangeSet]
+	reqs     slab[requirement]
+	lists    slab[*requirement]
 }
 
 // sizes is how much a solve needed, so that the next one need not grow into it.
@@ -114,12 +121,13 @@ func (ix *Index) load(id catalog.PluginID) *pkg {
 	if p := ix.pkgs[id]; p != nil {
 		return p
 	}
-	p := &pkg{id: id, num: int32(len(ix.pkgs)), rel: ix.u.Releases(id)}
+	p := ix.plugins.one()
+	p.id, p.num, p.rel = id, int32(len(ix.pkgs)), ix.u.Releases(id)
 	ix.pkgs[id] = p
-	p.sortReleases()
+	p.sortReleases(ix.versions.take(len(p.rel)))
 	n := len(p.ver)
 	p.w = words(n + 1)
-	p.full = newSet(p.w)
+	p.full = ix.words.take(p.w)
 	p.reqs = make([][]*requirement, n)
 	for b := 0; b <= n; b++ {
 		p.full.add(b)
@@ -157,30 +165,30 @@ func (ix *Index) load(id catalog.PluginID) *pkg {
 }
 
 // sortReleases parses the versions, newest first. What has no valid version, or one
-// that an earlier release has too, cannot be chosen and is left out.
-func (p *pkg) sortReleases() {
-	p.ver = make([]version, len(p.rel))
-	valid := make([]int32, 0, len(p.rel))
+// that an earlier release has too, cannot be chosen and is left out. There must be
+// room for all of them.
+func (p *pkg) sortReleases(room []version) {
 	ordered := true
 	for i := range p.rel {
 		v, err := parseVersion(p.rel[i].Version)
-		if err != nil {
-			ordered = false
-			continue
-		}
-		p.ver[i] = v
-		valid = append(valid, int32(i))
-		ordered = ordered && (i == 0 || p.ver[i-1].order(&v) > 0)
+		room[i] = v
+		ordered = ordered && err == nil && (i == 0 || room[i-1].order(&v) > 0)
 	}
+	p.ver = room
 	if ordered {
 		return
 	}
-	parsed := p.ver
-	slices.SortStableFunc(valid, func(a, b int32) int { return parsed[b].order(&parsed[a]) })
-	p.order = slices.CompactFunc(valid, func(a, b int32) bool { return parsed[a].order(&parsed[b]) == 0 })
+	order := make([]int32, 0, len(p.rel))
+	for i := range p.rel {
+		if _, err := parseVersion(p.rel[i].Version); err == nil {
+			order = append(order, int32(i))
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int32) int { return room[b].order(&room[a]) })
+	p.order = slices.CompactFunc(order, func(a, b int32) bool { return room[a].order(&room[b]) == 0 })
 	p.ver = make([]version, len(p.order))
 	for i, at := range p.order {
-		p.ver[i] = parsed[at]
+		p.ver[i] = room[at]
 	}
 }
 
@@ -222,10 +230,11 @@ func (ix *Index) eval(p *pkg, text string) *rangeSet {
 		return rs
 	}
 	r := ix.parse(text)
-	rs := &rangeSet{plain: newSet(p.w), any: r.any, bad: r.bad}
+	rs := ix.sets.one()
+	*rs = rangeSet{plain: ix.words.take(p.w), any: r.any, bad: r.bad}
 	rs.loose = rs.plain
 	if p.pre != nil {
-		rs.loose = newSet(p.w)
+		rs.loose = ix.words.take(p.w)
 	}
 	r.match(p.ver, rs.plain, rs.loose)
 	if p.ranges == nil {

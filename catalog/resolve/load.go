@@ -36,7 +36,7 @@ type requirement struct {
 	in   set
 	to   *pkg
 	text string // the range as written
-	set  *rangeSet
+	set  rangeSet
 	alts []alternative // other plugins that will do as well, in order of their ids
 }
 
@@ -111,7 +111,8 @@ func (ix *Index) requirements(p *pkg, bit int) []*requirement {
 	if rs := p.reqs[bit-1]; rs != nil {
 		return rs
 	}
-	rs := []*requirement{}
+	var few [8]*requirement
+	rs := few[:0]
 	relations(&p.release(bit).Manifest, func(r relation) bool {
 		same := func(q *requirement) bool { return q.kind == r.kind && q.to.id == r.id && q.text == r.text }
 		if r.id == p.id && r.kind >= kConflict || slices.ContainsFunc(rs, same) {
@@ -123,12 +124,13 @@ func (ix *Index) requirements(p *pkg, bit int) []*requirement {
 	slices.SortFunc(rs, func(a, b *requirement) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.to.id, b.to.id), cmp.Compare(a.text, b.text))
 	})
-	p.reqs[bit-1] = rs
-	return rs
+	p.reqs[bit-1] = ix.lists.take(len(rs))
+	copy(p.reqs[bit-1], rs)
+	return p.reqs[bit-1]
 }
 
 func (ix *Index) requirement(p *pkg, bit int, r relation, same func(*requirement) bool) *requirement {
-	in := newSet(p.w)
+	in := set(ix.words.take(p.w))
 	in.add(bit)
 	for b := 1; b <= len(p.ver); b++ {
 		if b == bit || !states(&p.release(b).Manifest, r) {
@@ -140,9 +142,10 @@ func (ix *Index) requirement(p *pkg, bit int, r relation, same func(*requirement
 		in.add(b)
 	}
 	to := ix.load(r.id)
-	q := &requirement{kind: r.kind, from: p, in: in, to: to, text: r.text, set: ix.eval(to, r.text)}
+	q := ix.reqs.one()
+	*q = requirement{kind: r.kind, from: p, in: in, to: to, text: r.text, set: *ix.eval(to, r.text)}
 	if r.kind == kNeed {
-		q.alts = ix.alternatives(to, r.text, q.set)
+		q.alts = ix.alternatives(to, r.text, &q.set)
 	}
 	return q
 }

@@ -185,7 +185,7 @@ func (p *proof) requirement(q *requirement) string {
 	}
 	s := fmt.Sprintf("%s needs %s", from, to)
 	if len(q.alts) == 0 {
-		return s + missing(q.to, q.set)
+		return s + missing(q.to, &q.set)
 	}
 	var alts []string
 	for _, a := range q.alts {

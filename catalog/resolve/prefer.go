@@ -130,7 +130,7 @@ func (s *solver) choose(it *item) (v int32, bit int) {
 		if s.vars[it.v].chosen != 0 {
 			return it.v, 0
 		}
-		return it.v, s.best(it.v, s.vars[it.v].p.full)
+		return it.v, s.best(it.v, s.all(it.v))
 	case itemPresent:
 		return s.among(it.list)
 	case itemNeed:
@@ -183,7 +183,7 @@ func (s *solver) among(list []choiceSet) (v int32, bit int) {
 func (s *solver) decide(v int32, bit int) {
 	x := &s.vars[v]
 	var few [4]uint64
-	not := append(set(few[:0]), x.p.full...)
+	not := append(set(few[:0]), s.all(v)...)
 	not.drop(bit)
 	s.open(v, not)
 	x.chosen = int32(bit)

@@ -11,23 +11,24 @@ import (
 // picked is the solution. Plugins are numbered in order of their ids.
 type picked struct {
 	s    *solver
-	list []int32 // variables
-	pos  []int32 // variable -> number+1; 0: not chosen
-	need [][]link
-	wait [][]int32 // what each needs
+	list []int32            // variables
+	ids  []catalog.PluginID // by number
+	pos  []int32            // variable -> number+1; 0: not chosen
+	need [][]link           // to each, in order of who needs it
+	wait [][]link           // from each, in order of what it needs
+	room []catalog.PluginID // for the NeededBy of all
 }
 
 // link says who needs a plugin, and how it says so.
 type link struct {
-	from int32
-	req  *requirement
+	from, to int32
+	req      *requirement
 }
 
 // resolution reads the solution off the decisions.
 func (s *solver) resolution() *Resolution {
-	p := &picked{s: s, list: slices.Clone(s.chosen)}
-	slices.SortFunc(p.list, func(a, b int32) int { return cmp.Compare(s.vars[a].p.id, s.vars[b].p.id) })
-	p.link()
+	p := &picked{s: s}
+	p.number(s.chosen)
 	if !s.req.KeepOrphans {
 		p.dropOrphans()
 	}
@@ -50,7 +51,7 @@ func (s *solver) resolution() *Resolution {
 }
 
 func (p *picked) variable(i int32) *variable  { return &p.s.vars[p.list[i]] }
-func (p *picked) id(i int32) catalog.PluginID { return p.variable(i).p.id }
+func (p *picked) id(i int32) catalog.PluginID { return p.ids[i] }
 func (p *picked) release(i int32) *catalog.Release {
 	x := p.variable(i)
 	return x.p.release(int(x.chosen))
@@ -75,17 +76,59 @@ func (p *picked) within(q *pkg, plain, loose set) int32 {
 	return i
 }
 
-// link finds out who needs whom.
-func (p *picked) link() {
-	n := len(p.list)
-	p.pos = make([]int32, len(p.s.vars))
-	for i, v := range p.list {
-		p.pos[v] = int32(i + 1)
+// number gives variables their numbers, and finds out who needs whom.
+func (p *picked) number(list []int32) {
+	type named struct {
+		id catalog.PluginID
+		v  int32
 	}
-	p.need, p.wait = make([][]link, n), make([][]int32, n)
-	for i := range p.list {
-		from := int32(i)
-		x := p.variable(from)
+	byID := make([]named, len(list))
+	for i, v := range list {
+		byID[i] = named{p.s.vars[v].p.id, v}
+	}
+	slices.SortFunc(byID, func(a, b named) int { return cmp.Compare(a.id, b.id) })
+	p.list, p.ids = make([]int32, len(list)), make([]catalog.PluginID, len(list))
+	p.pos = make([]int32, len(p.s.vars))
+	for i, x := range byID {
+		p.list[i], p.ids[i] = x.v, x.id
+		p.pos[x.v] = int32(i + 1)
+	}
+	links := p.links(list)
+	links, p.wait = sortedBy(len(list), links, func(l *link) int32 { return l.from })
+	for _, ls := range p.wait {
+		slices.SortStableFunc(ls, func(a, b link) int { return int(a.to) - int(b.to) })
+	}
+	links, p.need = sortedBy(len(list), links, func(l *link) int32 { return l.to })
+	p.room = make([]catalog.PluginID, 0, len(links))
+}
+
+// sortedBy sorts links by a number below n, and returns those of each number, too.
+func sortedBy(n int, links []link, by func(*link) int32) (sorted []link, of [][]link) {
+	ends := make([]int32, n+1)
+	for i := range links {
+		ends[by(&links[i])+1]++
+	}
+	for i := range n {
+		ends[i+1] += ends[i]
+	}
+	sorted, of = make([]link, len(links)), make([][]link, n)
+	for i := range of {
+		of[i] = sorted[ends[i]:ends[i+1]:ends[i+1]]
+	}
+	for i := range links {
+		k := by(&links[i])
+		sorted[ends[k]] = links[i]
+		ends[k]++
+	}
+	return sorted, of
+}
+
+// links returns who of the list needs whom.
+func (p *picked) links(list []int32) []link {
+	out := make([]link, 0, len(p.s.agenda))
+	for _, v := range list {
+		from := p.pos[v] - 1
+		x := &p.s.vars[v]
 		for _, q := range p.s.ix.requirements(x.p, int(x.chosen)) {
 			if q.kind != kNeed {
 				continue
@@ -97,11 +140,10 @@ func (p *picked) link() {
 			if to < 0 || to == from {
 				continue
 			}
-			p.need[to] = append(p.need[to], link{from, q})
-			p.wait[from] = append(p.wait[from], to)
+			out = append(out, link{from, to, q})
 		}
-		slices.Sort(p.wait[from])
 	}
+	return out
 }
 
 // dropOrphans leaves out what was decided because it is installed, but nothing needs.
@@ -113,8 +155,8 @@ func (p *picked) dropOrphans() {
 			return
 		}
 		needed[i] = true
-		for _, d := range p.wait[i] {
-			visit(d)
+		for _, l := range p.wait[i] {
+			visit(l.to)
 		}
 	}
 	for i := range p.list {
@@ -139,8 +181,7 @@ func (p *picked) dropOrphans() {
 			left = append(left, v)
 		}
 	}
-	p.list = left
-	p.link()
+	p.number(left)
 }
 
 // successor returns the first chosen plugin that replaces a release, or -1.
@@ -164,8 +205,8 @@ func (p *picked) order() []int32 {
 			return
 		}
 		seen[i] = true
-		for _, d := range p.wait[i] {
-			visit(d)
+		for _, l := range p.wait[i] {
+			visit(l.to)
 		}
 		out = append(out, i)
 	}
@@ -184,12 +225,14 @@ func (p *picked) describe(i int32, c *Chosen) {
 	id := p.id(i)
 	in := p.s.inst[id]
 	c.Release, c.Root = *p.release(i), p.wanted(id) || in != nil && in.Root
-	c.NeededBy = make([]catalog.PluginID, 0, len(p.need[i]))
+	first, before := len(p.room), int32(-1)
 	for _, l := range p.need[i] {
-		if by := p.id(l.from); len(c.NeededBy) == 0 || c.NeededBy[len(c.NeededBy)-1] != by {
-			c.NeededBy = append(c.NeededBy, by)
+		if l.from != before {
+			p.room = append(p.room, p.id(l.from))
+			before = l.from
 		}
 	}
+	c.NeededBy = p.room[first:len(p.room):len(p.room)]
 	if in != nil {
 		c.From = in.Release.Version
 	}
@@ -215,7 +258,7 @@ func (p *picked) why(i int32, in *Installed, c *Chosen) string {
 		return "you installed it"
 	}
 	if ls := p.need[i]; len(ls) > 0 {
-		return p.needs(id, ls[0])
+		return p.needs(ls[0])
 	}
 	if in != nil {
 		return "it is installed"
@@ -230,24 +273,24 @@ func held(how, why string) string {
 	return "it is " + how + ": " + why
 }
 
-func (p *picked) needs(id catalog.PluginID, l link) string {
-	s := string(p.id(l.from)) + " " + p.release(l.from).Version + " needs "
+func (p *picked) needs(l link) string {
+	what := l.req.text
 	switch {
-	case l.req.to.id != id:
-		return s + ranged(l.req.to.id, l.req.text)
-	case l.req.text == "":
-		return s + "it"
+	case p.ids[l.to] != l.req.to.id:
+		what = ranged(l.req.to.id, l.req.text)
+	case what == "":
+		what = "it"
 	}
-	return s + l.req.text
+	return string(p.id(l.from)) + " " + p.release(l.from).Version + " needs " + what
 }
 
 // whyMoved names what speaks against the version that was installed.
 func (p *picked) whyMoved(i int32, from string) string {
 	x := p.variable(i)
-	id, old := x.p.id, int(x.inst)
+	old := int(x.inst)
 	for _, l := range p.need[i] {
 		if l.req.to == x.p && !l.req.set.loose.has(old) {
-			return p.needs(id, l)
+			return p.needs(l)
 		}
 	}
 	for j := range p.list {

@@ -76,6 +76,7 @@ type solver struct {
 	vars  []variable
 	varOf []int32 // pkg.num -> variable+1
 	dom   []uint64
+	full  []uint64 // likewise, before anything was taken out
 	done  []uint64 // per variable: releases whose requirements are loaded
 
 	rules []rule
@@ -108,6 +109,7 @@ type solver struct {
 
 func (s *solver) level() int32       { return int32(len(s.levels)) }
 func (s *solver) domain(v int32) set { x := &s.vars[v]; return s.dom[x.off : x.off+x.w] }
+func (s *solver) all(v int32) set    { x := &s.vars[v]; return s.full[x.off : x.off+x.w] }
 func (s *solver) set(t term) set     { return s.sets[t.off : t.off+s.vars[t.v].w] }
 
 func (s *solver) termsOf(r int32) []term {
@@ -118,7 +120,6 @@ func (s *solver) termsOf(r int32) []term {
 // addTerm appends a term to the rule under construction. A term that always holds is
 // left out; one that cannot hold makes the rule void: false.
 func (s *solver) addTerm(at int, v int32, in set) bool {
-	x := &s.vars[v]
 	for i := at; i < len(s.terms); i++ {
 		if s.terms[i].v == v {
 			old := s.set(s.terms[i])
@@ -126,7 +127,7 @@ func (s *solver) addTerm(at int, v int32, in set) bool {
 			return !old.empty()
 		}
 	}
-	if x.p.full.within(in) {
+	if s.all(v).within(in) {
 		return true
 	}
 	if in.empty() {
@@ -141,7 +142,7 @@ func (s *solver) addTerm(at int, v int32, in set) bool {
 // addOutside adds the term "v is not in keep".
 func (s *solver) addOutside(at int, v int32, keep set) bool {
 	var few [4]uint64
-	c := append(set(few[:0]), s.vars[v].p.full...)
+	c := append(set(few[:0]), s.all(v)...)
 	c.not(keep)
 	return s.addTerm(at, v, c)
 }

@@ -41,7 +41,7 @@ func (s *solver) reserve(n sizes) {
 	s.chosen = make([]int32, 0, n.vars)
 	s.varOf = make([]int32, 0, n.vars)
 	s.levels = make([]mark, 0, n.vars)
-	s.dom, s.done = make([]uint64, 0, n.vars), make([]uint64, 0, n.vars)
+	s.dom, s.full, s.done = make([]uint64, 0, n.vars), make([]uint64, 0, n.vars), make([]uint64, 0, n.vars)
 	s.heads = make([]int32, 0, n.heads)
 	s.rules, s.terms = make([]rule, 0, n.rules), make([]term, 0, n.terms)
 	s.sets = make([]uint64, 0, n.sets)

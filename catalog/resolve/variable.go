@@ -23,6 +23,7 @@ func (s *solver) variable(p *pkg) int32 {
 	s.varOf[p.num] = v + 1
 	s.vars = append(s.vars, variable{p: p, off: int32(len(s.dom)), w: int32(p.w), base: int32(len(s.heads)), last: none})
 	s.dom = append(s.dom, p.full...)
+	s.full = append(s.full, p.full...)
 	for range p.w {
 		s.done = append(s.done, 0)
 	}
@@ -47,7 +48,8 @@ func (s *solver) known(p *pkg) int32 {
 func (s *solver) limitReleases(v int32) {
 	x := &s.vars[v]
 	p := x.p
-	keep := newSet(p.w)
+	var few [4]uint64
+	keep := append(set(few[:0]), make([]uint64, p.w)...)
 	if in := s.inst[p.id]; in != nil {
 		x.inst = int32(p.bitOf(in.Release.Version))
 		if x.inst != 0 {
