@@ -42,6 +42,6 @@ func Example() {
 	fmt.Println(plan.Title, err, host.Versions())
 	fmt.Println(s.Close())
 	// Output:
-	// Install acme/backup 1.0.0 <nil> [acme/backup@1.0.0]
+	// Install backup 1.0.0 <nil> [acme/backup@1.0.0]
 	// <nil>
 }
