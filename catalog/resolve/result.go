@@ -12,7 +12,9 @@ import (
 type picked struct {
 	s    *solver
 	list []int32            // variables
-	ids  []catalog.PluginID // by number
+	ids  []catalog.PluginID // by number, and so are the next two
+	rels []*catalog.Release
+	ask  []bool             // whether it was asked for by name
 	pos  []int32            // variable -> number+1; 0: not chosen
 	need [][]link           // to each, in order of who needs it
 	wait [][]link           // from each, in order of what it needs
@@ -50,12 +52,9 @@ func (s *solver) resolution() *Resolution {
 	return res
 }
 
-func (p *picked) variable(i int32) *variable  { return &p.s.vars[p.list[i]] }
-func (p *picked) id(i int32) catalog.PluginID { return p.ids[i] }
-func (p *picked) release(i int32) *catalog.Release {
-	x := p.variable(i)
-	return x.p.release(int(x.chosen))
-}
+func (p *picked) variable(i int32) *variable       { return &p.s.vars[p.list[i]] }
+func (p *picked) id(i int32) catalog.PluginID      { return p.ids[i] }
+func (p *picked) release(i int32) *catalog.Release { return p.rels[i] }
 
 // find returns the number of a plugin, or -1.
 func (p *picked) find(id catalog.PluginID) int32 { return p.has(p.s.ix.get(id)) }
@@ -88,10 +87,20 @@ func (p *picked) number(list []int32) {
 	}
 	slices.SortFunc(byID, func(a, b named) int { return cmp.Compare(a.id, b.id) })
 	p.list, p.ids = make([]int32, len(list)), make([]catalog.PluginID, len(list))
+	p.rels, p.ask = make([]*catalog.Release, len(list)), make([]bool, len(list))
 	p.pos = make([]int32, len(p.s.vars))
 	for i, x := range byID {
 		p.list[i], p.ids[i] = x.v, x.id
 		p.pos[x.v] = int32(i + 1)
+	}
+	for _, v := range list { // in the order of decisions, as they lie
+		x := &p.s.vars[v]
+		p.rels[p.pos[v]-1] = x.p.release(int(x.chosen))
+	}
+	for id, w := range p.s.opts {
+		if i := p.find(id); i >= 0 && w.named != nil {
+			p.ask[i] = true
+		}
 	}
 	links := p.links(list)
 	links, p.wait = sortedBy(len(list), links, func(l *link) int32 { return l.from })
@@ -161,7 +170,7 @@ func (p *picked) dropOrphans() {
 	}
 	for i := range p.list {
 		id := p.id(int32(i))
-		if in := p.s.inst[id]; p.wanted(id) || in != nil && (in.Root || in.Pin || in.Hold != "") {
+		if in := p.s.inst[id]; p.ask[i] || in != nil && (in.Root || in.Pin || in.Hold != "") {
 			visit(int32(i))
 		}
 	}
@@ -216,15 +225,10 @@ func (p *picked) order() []int32 {
 	return out
 }
 
-func (p *picked) wanted(id catalog.PluginID) bool {
-	w := p.s.opts[id]
-	return w != nil && w.named != nil
-}
-
 func (p *picked) describe(i int32, c *Chosen) {
 	id := p.id(i)
 	in := p.s.inst[id]
-	c.Release, c.Root = *p.release(i), p.wanted(id) || in != nil && in.Root
+	c.Release, c.Root = *p.release(i), p.ask[i] || in != nil && in.Root
 	first, before := len(p.room), int32(-1)
 	for _, l := range p.need[i] {
 		if l.from != before {
@@ -241,10 +245,9 @@ func (p *picked) describe(i int32, c *Chosen) {
 
 // why says in a sentence why a release is there.
 func (p *picked) why(i int32, in *Installed, c *Chosen) string {
-	id := p.id(i)
 	moved := in != nil && c.From != c.Release.Version
 	switch {
-	case p.wanted(id):
+	case p.ask[i]:
 		return "you asked for it"
 	case moved && p.variable(i).moving:
 		return "you asked for its update"

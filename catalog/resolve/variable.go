@@ -56,7 +56,10 @@ func (s *solver) limitReleases(v int32) {
 			keep.add(int(x.inst))
 		}
 	}
-	w := s.opts[p.id]
+	var w *wish
+	if p.yanked != nil || p.pre != nil {
+		w = s.opts[p.id]
+	}
 	if p.withdrawn != nil {
 		s.excludeEach(v, p.withdrawn.minus(keep), kWithdrawn)
 	}
