@@ -29,10 +29,7 @@ func DecodeManifest(b []byte) (encoded []byte, n int, err error) {
 
 // ReadTar unpacks a plain tar below dir, without anything announced.
 func ReadTar(r *safefs.Root, dir string, l Limits, plain io.Reader) (manifest []byte, err error) {
-	u := unpacker{fs: r, dir: dir, limits: l, tree: make(tree), buf: make([]byte, copyBuffer)}
-	if err := r.MkdirAll(dir+"/"+treeDir, 0o755); err != nil {
-		return nil, err
-	}
+	u := unpacker{fs: r, dir: dir, limits: l}
 	err = u.readTar(plain)
 	return encodeManifest(u.nodes), err
 }

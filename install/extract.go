@@ -41,7 +41,12 @@ type unpacker struct {
 	total   int64
 	entries int
 	buf     []byte
+	sum     hash.Hash     // of one file after another
 	say     func(n int64) // packed bytes read so far; may be nil
+
+	top    *safefs.Root // the directory tree
+	at     *safefs.Root // the directory of the last file, since the next is mostly in it too
+	atName string       // its name below top
 }
 
 func refuse(format string, args ...any) error {
@@ -52,10 +57,6 @@ func refuse(format string, args ...any) error {
 // object. Nothing of it is durable yet.
 func (u *unpacker) unpack(ctx context.Context, r io.Reader, a *catalog.Artifact) (object string, err error) {
 	if err := u.limits.announced(a); err != nil {
-		return "", err
-	}
-	u.tree, u.buf = make(tree), make([]byte, copyBuffer)
-	if err := u.fs.MkdirAll(path.Join(u.dir, treeDir), 0o755); err != nil {
 		return "", err
 	}
 	packed := &counter{ctx: ctx, r: verify.NewReader(r, a.Content.Digest, a.Content.Size)}
@@ -118,7 +119,19 @@ func drain(packed *counter, err error) error {
 // records and a padded block each.
 func tarOverhead(entries int) int64 { return int64(entries+1) * 4096 }
 
-func (u *unpacker) readTar(plain io.Reader) error {
+func (u *unpacker) readTar(plain io.Reader) (err error) {
+	u.tree, u.buf, u.sum = make(tree), make([]byte, copyBuffer), sha256.New()
+	if err := u.fs.MkdirAll(path.Join(u.dir, treeDir), 0o755); err != nil {
+		return err
+	}
+	if u.top, err = u.fs.OpenRoot(path.Join(u.dir, treeDir)); err != nil {
+		return err
+	}
+	defer func() {
+		if cerr := errors.Join(u.leave(), u.top.Close()); err == nil {
+			err = cerr
+		}
+	}()
 	t := tar.NewReader(plain)
 	for {
 		h, err := t.Next()
@@ -175,7 +188,7 @@ func (u *unpacker) entry(h *tar.Header, r io.Reader) error {
 		return refuse("%.300q %w", h.Name, err)
 	}
 	for _, d := range dirs {
-		if err := u.fs.Mkdir(path.Join(u.dir, treeDir, d), 0o755); err != nil {
+		if err := u.top.Mkdir(d, 0o755); err != nil {
 			return err
 		}
 		u.nodes = append(u.nodes, node{path: d, dir: true})
@@ -224,12 +237,16 @@ func (u *unpacker) file(name string, h *tar.Header, r io.Reader) error {
 	if h.Mode&0o111 != 0 {
 		mode = 0o555
 	}
-	f, err := u.fs.Create(path.Join(u.dir, treeDir, name), 0o600)
+	in, err := u.enter(path.Dir(name))
 	if err != nil {
 		return err
 	}
-	sum := sha256.New()
-	n, err := u.copy(f, sum, r)
+	f, err := in.Create(path.Base(name), 0o600)
+	if err != nil {
+		return err
+	}
+	u.sum.Reset()
+	n, err := u.copy(f, r)
 	if err == nil {
 		err = f.Chmod(mode)
 	}
@@ -240,16 +257,42 @@ func (u *unpacker) file(name string, h *tar.Header, r io.Reader) error {
 		return streamError(err)
 	}
 	u.total += n
-	u.nodes = append(u.nodes, node{path: name, mode: mode, size: n, hash: hex.EncodeToString(sum.Sum(nil))})
+	u.nodes = append(u.nodes, node{path: name, mode: mode, size: n, hash: hex.EncodeToString(u.sum.Sum(nil))})
 	return nil
 }
 
-// copy is io.Copy into a file and a hash with one buffer for all files.
-func (u *unpacker) copy(f *safefs.File, sum hash.Hash, r io.Reader) (n int64, err error) {
+// enter returns a directory below top to create files in.
+func (u *unpacker) enter(dir string) (*safefs.Root, error) {
+	if u.at != nil && u.atName == dir {
+		return u.at, nil
+	}
+	if err := u.leave(); err != nil {
+		return nil, err
+	}
+	at, err := u.top.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	u.at, u.atName = at, dir
+	return at, nil
+}
+
+// leave closes the directory that was entered, if any.
+func (u *unpacker) leave() error {
+	if u.at == nil {
+		return nil
+	}
+	err := u.at.Close()
+	u.at = nil
+	return err
+}
+
+// copy is io.Copy into a file and the hash with one buffer for all files.
+func (u *unpacker) copy(f *safefs.File, r io.Reader) (n int64, err error) {
 	for {
 		m, rerr := io.ReadFull(r, u.buf)
 		if m > 0 {
-			sum.Write(u.buf[:m])
+			u.sum.Write(u.buf[:m])
 			if _, err := f.Write(u.buf[:m]); err != nil {
 				return n, err
 			}

@@ -17,8 +17,8 @@ var (
 	// ErrNetwork means that a directory lies on a network file system, where
 	// locks and syncs do not mean what they mean on a disk.
 	ErrNetwork = errors.New("network file systems are not supported")
-	// Skip, returned by a Fault before an operation, reports success without
-	// doing it: a disk that lies. It is for tests of tests.
+	// Skip, returned by a Fault before an operation that Changes, reports success
+	// without doing it: a disk that lies. It is for tests of tests.
 	//
 	//lint:ignore ST1012 named like fs.SkipDir: it is an answer, not a failure
 	Skip = errors.New("skip this operation")
@@ -29,7 +29,7 @@ type Kind string
 
 // The kinds of operation.
 const (
-	OpOpen    Kind = "open"    // a file for reading
+	OpOpen    Kind = "open"    // a file for reading, or a directory as a Root
 	OpRead    Kind = "read"    // a whole file
 	OpReadDir Kind = "readdir" // the names in a directory
 	OpStat    Kind = "stat"
@@ -53,9 +53,9 @@ const (
 
 // Op is one operation as a Fault sees it.
 type Op struct {
-	N    uint64      // rising by one from 1 with every operation of the Root
+	N    uint64      // rising by one from 1 with every operation of the Root, and of those that OpenRoot made of it
 	Kind Kind        // what
-	Name string      // on which path, relative to the Root
+	Name string      // on which path, relative to the Root that Open returned
 	To   string      // of OpRename: the new name; of OpSymlink: where it points
 	Perm fs.FileMode // of OpMkdir, OpCreate, OpAppend, OpChmod
 	Data []byte      // of OpWrite: what; valid during the call only

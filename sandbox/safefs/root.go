@@ -32,8 +32,9 @@ type Options struct {
 type Root struct {
 	root  *os.Root
 	path  string
+	below string // name below the Root that Open returned, "." for itself: what a Fault and errors say
 	fault Fault
-	n     *atomic.Uint64
+	n     *atomic.Uint64 // operations so far, of all Roots from one Open
 }
 
 // Open opens the directory dir, and creates it when it is absent: then its name is
@@ -54,7 +55,7 @@ func Open(dir string, o Options) (*Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Root{root: root, path: abs, fault: o.Fault, n: new(atomic.Uint64)}
+	r := &Root{root: root, path: abs, below: ".", fault: o.Fault, n: new(atomic.Uint64)}
 	if !o.Network && onNetwork(abs) {
 		return nil, errors.Join(&fs.PathError{Op: "open", Path: abs, Err: ErrNetwork}, root.Close())
 	}
@@ -93,6 +94,25 @@ func (r *Root) Path() string { return r.path }
 // a plugin's runtime.
 func (r *Root) Abs(name string) string { return filepath.Join(r.path, filepath.FromSlash(name)) }
 
+// OpenRoot opens a directory below r as a Root of its own: many files in a deep
+// directory are reached faster from there. It has the Fault of r, which sees its
+// operations, as errors do, by their names below the Root that [Open] returned. It
+// is to be closed, and outlives r.
+func (r *Root) OpenRoot(name string) (*Root, error) {
+	sub := &Root{path: r.Abs(name), below: path.Join(r.below, name), fault: r.fault, n: r.n}
+	err := r.do(Op{Kind: OpOpen, Name: name}, func() (err error) {
+		sub.root, err = r.root.OpenRoot(name)
+		return err
+	})
+	if err != nil {
+		if sub.root != nil {
+			err = errors.Join(err, sub.root.Close())
+		}
+		return nil, err
+	}
+	return sub, nil
+}
+
 // Close releases the directory. Files opened through it stay open.
 func (r *Root) Close() error { return r.root.Close() }
 
@@ -102,8 +122,12 @@ func (r *Root) do(op Op, f func() error) error {
 		return &fs.PathError{Op: string(op.Kind), Path: op.Name, Err: fs.ErrInvalid}
 	}
 	if r.fault == nil {
-		return wrap(op, f())
+		if err := f(); err != nil {
+			return wrap(r.full(op), err)
+		}
+		return nil
 	}
+	op = r.full(op)
 	op.N = r.n.Add(1)
 	if err := r.fault(op); err != nil {
 		if errors.Is(err, Skip) {
@@ -116,6 +140,15 @@ func (r *Root) do(op Op, f func() error) error {
 	}
 	op.Done = true
 	return wrap(op, r.fault(op))
+}
+
+// full is op with its names below the Root that Open returned.
+func (r *Root) full(op Op) Op {
+	op.Name = path.Join(r.below, op.Name)
+	if op.Kind == OpRename {
+		op.To = path.Join(r.below, op.To)
+	}
+	return op
 }
 
 func wrap(op Op, err error) error {

@@ -31,10 +31,11 @@ func (r *Root) SyncDir(name string) error {
 // such a thing.
 func (r *Root) SyncTree(name string) error {
 	var files, dirs []string
-	if err := r.list(name, &files, &dirs); err != nil {
+	whole, err := r.list(name, &files, &dirs)
+	if err != nil {
 		return err
 	}
-	if haveSyncFS && len(files)+len(dirs) > eachLimit {
+	if !whole {
 		return r.SyncFS(name)
 	}
 	for _, f := range files {
@@ -51,25 +52,26 @@ func (r *Root) SyncTree(name string) error {
 }
 
 // list collects the regular files and directories of a tree, children before
-// parents.
-func (r *Root) list(name string, files, dirs *[]string) error {
+// parents. Where the file system can be synced at once it stops when that is
+// cheaper, and whole is false.
+func (r *Root) list(name string, files, dirs *[]string) (whole bool, err error) {
 	entries, err := r.ReadDir(name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, e := range entries {
 		p := path.Join(name, e.Name())
 		switch {
 		case e.IsDir():
-			if err := r.list(p, files, dirs); err != nil {
-				return err
+			if whole, err := r.list(p, files, dirs); err != nil || !whole {
+				return false, err
 			}
 		case e.Type().IsRegular():
 			*files = append(*files, p)
 		}
 	}
 	*dirs = append(*dirs, name)
-	return nil
+	return !haveSyncFS || len(*files)+len(*dirs) <= eachLimit, nil
 }
 
 func (r *Root) syncFile(name string) error {
