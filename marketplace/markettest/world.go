@@ -36,7 +36,8 @@ type Options struct {
 	Dir      string                      // of the Market; empty: a temporary one
 	Log      *slog.Logger                // nil: nothing is logged
 	// NoSync leaves the Market without its first sync.
-	NoSync bool
+	NoSync    bool
+	Notifiers []update.Notifier // told of updates and advisories
 }
 
 // World is a registry, a catalog in it, its publishers, and a panel's Market.
@@ -99,7 +100,8 @@ func (w *World) Open() {
 	}
 	w.Market, err = marketplace.Open(w.Dir, marketplace.Options{
 		Sources:  []marketplace.Source{{Name: "test", Source: src, Trust: trust}},
-		Verifier: signed, Host: host, Policy: w.o.Policy, Update: w.o.Update, Panel: w.o.Panel, Gate: gate, Now: w.now, Log: w.o.Log,
+		Verifier: signed, Host: host, Policy: w.o.Policy, Update: w.o.Update, Panel: w.o.Panel, Gate: gate,
+		Notifiers: w.o.Notifiers, Now: w.now, Log: w.o.Log,
 	})
 	require.NoError(w.t, err)
 }
@@ -111,11 +113,19 @@ func (w *World) Publish(plugins ...Plugin) {
 	w.Sync()
 }
 
-// Advise publishes advisories, all that there are from now on.
+// Advise publishes advisories, all that there are from now on, which the Market sees
+// after the sync that is made here.
 func (w *World) Advise(advisories ...catalog.Advisory) {
 	w.t.Helper()
+	w.Issue(advisories...)
+	w.Sync()
+}
+
+// Issue is Advise without the sync: the Market has not heard of it yet.
+func (w *World) Issue(advisories ...catalog.Advisory) {
+	w.t.Helper()
 	w.office.advisories = advisories
-	w.Publish()
+	w.office.publish(w.t.Context(), nil)
 }
 
 // Renew signs the catalog anew, as its publisher does every few hours.
