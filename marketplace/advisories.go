@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/verify"
 )
 
 // blocked is the advisories' word on installing a release; empty when there is none.
@@ -17,24 +19,100 @@ func (m *Market) blocked(r catalog.Release) string {
 		return ""
 	}
 	for _, a := range snap.Advisories() {
-		if a.Action != catalog.ActionWarn && a.Active(m.opt.Now()) && a.Concerns(r) {
-			return fmt.Sprintf("blocked by advisory %s: %s", a.ID, a.Title)
+		if m.forbids(a) && a.Concerns(r) {
+			return blockedBy(a)
 		}
+	}
+	if may, against := m.maySign(snap, r); len(may) == 0 && against != nil {
+		return blockedBy(*against)
 	}
 	return ""
 }
 
+// forbids reports whether an advisory in force keeps what it is about from being installed.
+func (m *Market) forbids(a catalog.Advisory) bool {
+	return a.Action != catalog.ActionWarn && a.Active(m.opt.Now())
+}
+
+func blockedBy(a catalog.Advisory) string {
+	return fmt.Sprintf("blocked by advisory %s: %s", a.ID, a.Title)
+}
+
+// maySign returns who may sign a release now: whom the signed publishers list of its
+// source names, without those whom an advisory is against, of which it returns one.
+func (m *Market) maySign(snap *catalog.Snapshot, r catalog.Release) (may []verify.Identity, against *catalog.Advisory) {
+	pub, _ := snap.Publisher(r.Plugin.Publisher()) // one that is not listed has no signers
+	now := m.opt.Now()
+	for _, s := range pub.Signers {
+		if !s.Revoked.IsZero() || now.Before(s.From) || !s.Until.IsZero() && !now.Before(s.Until) {
+			continue
+		}
+		all := snap.Advisories()
+		i := slices.IndexFunc(all, func(a catalog.Advisory) bool {
+			return a.Signer != "" && m.forbids(a) && a.ConcernsSigner(s.Identity.ID())
+		})
+		if i < 0 {
+			may = append(may, s.Identity)
+		} else {
+			against = &all[i]
+		}
+	}
+	return may, against
+}
+
+// mayReturn refuses a rollback to a release that was withdrawn, or that an advisory
+// keeps from being installed by now. What is installed already may stay.
+func (m *Market) mayReturn(p *install.Plan) error {
+	if p.Rollback == 0 {
+		return nil // such a plan is checked step by step when it is applied
+	}
+	for _, s := range p.Steps {
+		if s.Action == install.ActRemove || s.From != nil && s.From.Digest == s.Release.Digest {
+			continue
+		}
+		r := s.Release
+		r.Source = s.Source
+		why := m.blocked(r)
+		if snap, err := m.snapshotOf(r.Plugin, r.Source); err == nil && why == "" {
+			if listed, err := snap.Release(r.Ref); err == nil && listed.State == catalog.Withdrawn {
+				why = "withdrawn: " + listed.Reason
+			}
+		}
+		if why != "" {
+			return &catalog.RefError{Op: "go back to", Ref: r.Ref, Err: fmt.Errorf("it is %s: %w", why, catalog.ErrBlocked)}
+		}
+	}
+	return nil
+}
+
+// disabledError says which advisory keeps an installed plugin from running.
+type disabledError struct {
+	ref    catalog.Ref
+	id     string // of the advisory
+	reason string
+}
+
+func (e *disabledError) Error() string {
+	return fmt.Sprintf("%s: disabled by advisory %s (%s): %v", e.ref, e.id, e.reason, catalog.ErrBlocked)
+}
+
+func (e *disabledError) Unwrap() error { return catalog.ErrBlocked }
+
 // allowed is the advisories' word on running an installed plugin, from the catalogs
-// kept on disk: also without a network.
+// kept on disk: also without a network. Where there is no catalog of its source, what
+// was known last holds.
 func (m *Market) allowed(p install.Installed) error {
 	snap, err := m.snapshotOf(p.Plugin, p.Source)
 	if err != nil {
-		return nil // its source is gone: nobody says anything about it
+		if id, stopped := m.runner.State().Disabled[p.Plugin]; stopped {
+			return &disabledError{p.Ref, id, "there is no catalog that says otherwise"}
+		}
+		return nil
 	}
 	r := m.releaseOf(p)
 	for _, a := range snap.Advisories() {
 		if a.Action == catalog.ActionDisable && a.Active(m.opt.Now()) && (a.Concerns(r) || a.ConcernsSigner(p.Signer)) {
-			return fmt.Errorf("%s: disabled by advisory %s (%s): %w", p.Ref, a.ID, a.Title, catalog.ErrBlocked)
+			return &disabledError{p.Ref, a.ID, a.Title}
 		}
 	}
 	return nil
@@ -42,8 +120,9 @@ func (m *Market) allowed(p install.Installed) error {
 
 // obey stops what an advisory disables by now, and starts again what none does any
 // more. Data and place in the installed set stay, so that nothing is lost when an
-// advisory is rescinded. Nothing happens when nothing changed; when an operation
-// runs, it is left to the next time.
+// advisory is rescinded. Nothing happens when nothing changed. What could not be
+// stopped is an error, and tried again the next time. While an operation runs it is
+// install.ErrBusy; it is then done when that ends.
 func (m *Market) obey(ctx context.Context) error {
 	m.obeying.Lock()
 	defer m.obeying.Unlock()
@@ -58,20 +137,15 @@ func (m *Market) obey(ctx context.Context) error {
 	}
 	var errs []error
 	for _, e := range m.store.Start(ctx) {
-		if !errors.Is(e, catalog.ErrBlocked) {
+		switch _, obeyed := e.Err.(*disabledError); {
+		case obeyed: // and nothing went wrong beside it
+		case e.Plugin.Plugin == "":
+			return e // busy or closed: nothing was done
+		default:
+			delete(now, e.Plugin.Plugin)
 			errs = append(errs, e)
 		}
 	}
-	err := errors.Join(errs...)
-	if !errors.Is(err, install.ErrBusy) {
-		m.disabled = now
-	}
-	return err
-}
-
-// stopped reports which plugins an advisory keeps from running.
-func (m *Market) stopped() map[catalog.PluginID]bool {
-	m.obeying.Lock()
-	defer m.obeying.Unlock()
-	return maps.Clone(m.disabled)
+	m.disabled = now
+	return errors.Join(errs...)
 }

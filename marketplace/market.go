@@ -23,7 +23,7 @@ import (
 // Source is one catalog, in the operator's order: where a plugin id is listed by
 // several, the first one counts.
 type Source struct {
-	Name   string              // for people and for the disk: 1 to 40 of a-z, 0-9 and hyphens
+	Name   string              // for people and for the disk: 1 to 40 of a-z, 0-9, dot, hyphen and underscore, beginning with a letter or digit
 	Source catalog.Source      // where it is fetched from
 	Trust  verify.CatalogTrust // whether it is the operator's, and fresh
 }
@@ -56,12 +56,16 @@ type Market struct {
 	root     *safefs.Root // of the directory
 	catalogs *safefs.Root // of the mirror
 
-	mu    sync.Mutex
-	index *search.Index
 	plans *planShelf
 
-	work     sync.WaitGroup // the queue, and who waits for what a person applied
-	obeying  sync.Mutex
+	indexing sync.Mutex // held while an index is made
+	mu       sync.Mutex // guards index
+	index    *search.Index
+
+	submitting sync.Mutex     // held from a submission until its end is waited for
+	work       sync.WaitGroup // the queue, and who waits for what a person applied
+
+	obeying  sync.Mutex                // guards disabled
 	disabled map[catalog.PluginID]bool // stopped by an advisory
 }
 
@@ -96,6 +100,10 @@ func Open(dir string, o Options) (m *Market, err error) {
 	if m.mirror, err = mirror.Open(ctx, m.catalogs, sources, mirror.Options{Now: o.Now, Log: o.Log}); err != nil {
 		return m, err
 	}
+	m.runner, err = update.New(ctx, &updatable{m}, m.state, update.Options{Policy: o.Update, Notifiers: o.Notifiers, Now: o.Now, Log: o.Log})
+	if err != nil {
+		return m, err
+	}
 	m.store, err = install.Open(ctx, filepath.Join(dir, "installed"), install.Options{
 		Host: o.Host, Supply: &supply{m}, Verifier: o.Verifier, Allow: m.allowed,
 		Keep: o.Keep, Gate: o.Gate, Now: o.Now, Log: o.Log,
@@ -113,11 +121,7 @@ func Open(dir string, o Options) (m *Market, err error) {
 		}
 		o.Log.Warn("a plugin does not run", "plugin", e.Plugin.Ref.String(), "err", e.Err)
 	}
-	m.runner, err = update.New(ctx, &updatable{m}, m.state, update.Options{Policy: o.Update, Notifiers: o.Notifiers, Now: o.Now, Log: o.Log})
-	if err != nil {
-		return m, err
-	}
-	m.queue = install.NewQueue(m.store, install.QueueOptions{})
+	m.queue = install.NewQueue(m.store, install.QueueOptions{Ended: m.ended})
 	m.work.Go(func() {
 		if err := m.queue.Run(ctx); err != nil {
 			o.Log.Error("operations", "err", err)
@@ -172,6 +176,8 @@ func (m *Market) Close() error {
 	if m.queue != nil {
 		errs = append(errs, m.queue.Close(context.Background()))
 	}
+	m.submitting.Lock() // the queue takes nothing any more, and all it took is waited for
+	defer m.submitting.Unlock()
 	m.work.Wait()
 	if m.store != nil {
 		errs = append(errs, m.store.Close())
@@ -195,10 +201,24 @@ func (m *Market) Sources() []mirror.Status { return m.mirror.StatusAll() }
 func (m *Market) Sync(ctx context.Context) error {
 	err := m.mirror.SyncAll(ctx)
 	m.reindex()
-	return errors.Join(err, m.obey(ctx))
+	obeyed := m.obey(ctx)
+	if errors.Is(obeyed, install.ErrBusy) {
+		obeyed = nil // done when the operation that runs has ended, see ended
+	}
+	return errors.Join(err, obeyed)
+}
+
+// ended obeys the advisories that came while an operation ran, about what was there
+// before it and what it brought.
+func (m *Market) ended(install.Operation) {
+	if err := m.obey(context.Background()); err != nil {
+		m.opt.Log.Warn("obey advisories after an operation", "err", err)
+	}
 }
 
 func (m *Market) reindex() {
+	m.indexing.Lock() // or the index of an older catalog could come last
+	defer m.indexing.Unlock()
 	ix := search.Build(m.mirror.Snapshots())
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -25,10 +26,26 @@ func (m *Market) Health(ctx context.Context, id catalog.PluginID) error {
 			if err := m.allowed(p); err != nil {
 				return err
 			}
-			return m.opt.Host.Health(ctx, p)
+			return m.ask(ctx, p)
 		}
 	}
 	return fmt.Errorf("plugin %s is not installed: %w", id, catalog.ErrNotFound)
+}
+
+// healthTime is the most that the answer about one plugin's health may take.
+const healthTime = 30 * time.Second
+
+// ask asks the host as the installer does: with a time limit, and a panic is an error.
+func (m *Market) ask(ctx context.Context, p install.Installed) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			m.opt.Log.Error("the host panicked", "call", "health", "plugin", p.Ref.String(), "panic", v, "stack", string(debug.Stack()))
+			err = fmt.Errorf("health: the host panicked: %v", v)
+		}
+	}()
+	return m.opt.Host.Health(ctx, p)
 }
 
 // Plan says what a change would do, and keeps the plan for an hour to be applied.
@@ -36,7 +53,7 @@ func (m *Market) Health(ctx context.Context, id catalog.PluginID) error {
 // that explains itself.
 func (m *Market) Plan(ctx context.Context, c install.Change) (*install.Plan, error) {
 	if c.Rollback != 0 {
-		return m.shelve(m.store.PlanRollback(c.Rollback, m.planOptions()))
+		return m.shelve(m.rollback(c.Rollback))
 	}
 	bound := m.bound()
 	for _, w := range c.Install {
@@ -54,6 +71,14 @@ func (m *Market) Plan(ctx context.Context, c install.Change) (*install.Plan, err
 		}
 	}
 	return m.solve(ctx, bound, m.request(c))
+}
+
+func (m *Market) rollback(generation uint64) (*install.Plan, error) {
+	p, err := m.store.PlanRollback(generation, m.planOptions())
+	if err != nil {
+		return nil, err
+	}
+	return p, m.mayReturn(p)
 }
 
 // solve turns a request into a plan, and keeps it.
@@ -145,22 +170,14 @@ func (m *Market) current(s *catalog.Snapshot) error {
 	return nil
 }
 
-// signers returns who may sign a release now, from the signed publishers list of
-// its source.
+// signers returns who may sign a release now; nobody when its catalog is not there.
 func (m *Market) signers(r catalog.Release) []verify.Identity {
 	snap, err := m.snapshotOf(r.Plugin, r.Source)
 	if err != nil {
 		return nil
 	}
-	pub, _ := snap.Publisher(r.Plugin.Publisher())
-	now := m.opt.Now()
-	var out []verify.Identity
-	for _, s := range pub.Signers {
-		if s.Revoked.IsZero() && !now.Before(s.From) && (s.Until.IsZero() || now.Before(s.Until)) {
-			out = append(out, s.Identity)
-		}
-	}
-	return out
+	may, _ := m.maySign(snap, r)
+	return may
 }
 
 // PlanByID returns a plan made before; after an hour, or when many were made
@@ -175,7 +192,12 @@ func (m *Market) Apply(ctx context.Context, planID string, a install.Approval) (
 	if err != nil {
 		return install.Operation{}, err
 	}
+	if err := m.mayReturn(p); err != nil {
+		return install.Operation{}, err
+	}
 	unwell := m.unwell(ctx, p)
+	m.submitting.Lock()
+	defer m.submitting.Unlock()
 	op, err := m.queue.Submit(p, a)
 	if err != nil {
 		return op, err

@@ -75,11 +75,12 @@ func (m *Market) transaction(p *install.Plan, op install.Operation) *install.Tra
 	return &install.Transaction{ID: op.ID, From: p.Base, To: m.store.Current().N, Title: op.Title, Actor: op.Actor, Started: op.Started, Ended: op.Ended}
 }
 
-// await returns an operation once it is final.
+// await returns an operation once it is final. What it was is asked of the queue, for
+// who comes late finds its last event gone.
 func (m *Market) await(ctx context.Context, id string) (install.Operation, error) {
-	for e := range m.queue.Events(ctx, 0) {
-		if e.Operation.ID == id && e.Operation.State.Final() {
-			return m.queue.Get(id) // with its error
+	for range m.queue.Events(ctx, 0) {
+		if op, err := m.queue.Get(id); err != nil || op.State.Final() {
+			return op, err
 		}
 	}
 	return install.Operation{}, fmt.Errorf("wait for operation %s: %w", id, context.Cause(ctx))
@@ -88,13 +89,21 @@ func (m *Market) await(ctx context.Context, id string) (install.Operation, error
 // updatable is the Market as the updater sees it.
 type updatable struct{ m *Market }
 
-var _ update.Market = (*updatable)(nil)
+var (
+	_ update.Market         = (*updatable)(nil)
+	_ update.AdvisoryPoller = (*updatable)(nil)
+)
 
 func (u *updatable) Sync(ctx context.Context) error { return u.m.Sync(ctx) }
 
+// SyncAdvisories is a whole sync: where nothing is new, that is a single question.
+func (u *updatable) SyncAdvisories(ctx context.Context) error { return u.m.Sync(ctx) }
+
+// Facts has as not enabled what the updater knows to be stopped by an advisory, so that
+// it tells of what it does not know yet.
 func (u *updatable) Facts(context.Context) (update.Facts, error) {
 	g := u.m.store.Current()
-	for id := range u.m.stopped() {
+	for id := range u.m.UpdateState().Disabled {
 		if p, ok := g.Plugins[id]; ok {
 			p.Enabled = false
 			g.Plugins[id] = p
@@ -128,7 +137,7 @@ func (u *updatable) Plan(ctx context.Context, to []catalog.Ref) (*install.Plan, 
 }
 
 func (u *updatable) PlanRollback(_ context.Context, generation uint64) (*install.Plan, error) {
-	return u.m.store.PlanRollback(generation, u.m.planOptions())
+	return u.m.rollback(generation)
 }
 
 func (u *updatable) Apply(ctx context.Context, p *install.Plan, a install.Approval) (*install.Transaction, error) {
@@ -179,7 +188,7 @@ func (f *stateFile) Load(context.Context) (s update.State, err error) {
 		err = json.Unmarshal(b, &s)
 	}
 	if err != nil {
-		return s, fmt.Errorf("read what the updater remembers: %w", err)
+		return s, fmt.Errorf("%s: %w; bring it back from a backup, or remove it, which forgets holds, pins and failed updates", stateName, err)
 	}
 	return s, nil
 }
@@ -188,6 +197,9 @@ func (f *stateFile) Save(_ context.Context, s update.State) error {
 	b, err := json.MarshalIndent(s, "", "\t")
 	if err != nil {
 		return err
+	}
+	if len(b) >= maxState {
+		return fmt.Errorf("%s would have more than %d bytes", stateName, maxState)
 	}
 	if err := f.root.MkdirAll(stateDir, 0o700); err != nil {
 		return err
