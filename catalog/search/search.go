@@ -2,6 +2,7 @@ package search
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -25,19 +26,28 @@ const (
 	unlimited = int(^uint(0) >> 1)
 )
 
-// scratch is the working memory of one query. Between queries all stamps are zero.
+// scratch is the working memory of one query. Between queries all stamps and times
+// are zero.
 type scratch struct {
 	stamp []uint8   // how many of the first words were found
 	score []float32 // of these words
 	best  []float32 // of the last of them
 	found []int32
 	next  []int32
-	tags  []int32  // counts
 	keys  []uint64 // of the best hits so far
+
+	text, inCategory, inTag, hits docset
+	times                         []int32 // how often a value of a facet occurs
+	values                        []int32 // those that do
+	counts                        []uint64
 }
 
-func newScratch(n int) *scratch {
-	return &scratch{stamp: make([]uint8, n), score: make([]float32, n), best: make([]float32, n)}
+func newScratch(n, values int) *scratch {
+	return &scratch{
+		stamp: make([]uint8, n), score: make([]float32, n), best: make([]float32, n),
+		text: newDocset(n), inCategory: newDocset(n), inTag: newDocset(n), hits: newDocset(n),
+		times: make([]int32, values),
+	}
 }
 
 // Search answers a query. Bounds of [Query] are applied, never an error: an unknown
@@ -47,22 +57,21 @@ func (x *Index) Search(q Query) Result {
 	defer x.scratch.Put(s)
 	q = q.bounded()
 	q.Offset = min(q.Offset, len(x.docs))
-	text := fold(q.Text)
-	split := words(text)
-	r := x.everything
-	var keys []uint64
-	switch {
-	case len(split) > 0:
-		all := x.match(s, split, q.Language)
-		defer s.clear()
-		x.bonus(s, all, split)
-		r, keys = x.sift(s, q, all, true)
-	case q.Category+q.Tag+q.Publisher != "":
-		r, keys = x.sift(s, q, x.orders[q.Sort].docs, false)
-	default:
+	split := slices.Collect(words(fold(q.Text)))
+	if len(split) == 0 && q.Category+q.Tag+q.Publisher == "" {
+		r := x.everything
 		r.Categories, r.Tags = slices.Clone(r.Categories), slices.Clone(r.Tags)
-		return x.page(s, r, x.orders[q.Sort].docs[min(q.Offset, r.Total):min(q.Offset+q.Limit, r.Total)])
+		return x.page(s, r, x.orders[q.Sort].docs[q.Offset:min(q.Offset+q.Limit, r.Total)])
 	}
+	if len(split) > 0 {
+		s.text.set(x.match(s, split, q.Language))
+		defer s.clear()
+		x.bonus(s, split)
+	} else {
+		s.text.fill(len(x.docs))
+	}
+	r := x.filter(s, q)
+	keys := x.rank(s, q, len(split) > 0 && q.Sort == ByRelevance)
 	docs := make([]int32, 0, q.Limit)
 	for _, k := range keys[min(q.Offset, len(keys)):] {
 		docs = append(docs, x.orders[q.Sort].docs[uint32(k)])
@@ -170,50 +179,60 @@ func (s *scratch) mistakes(t *terms, w string, n int) {
 	}
 }
 
-// bonus prefers plugins that are called what was typed.
-func (x *Index) bonus(s *scratch, all []int32, split []string) {
+// bonus prefers plugins that are called what was typed. Their names lie together in
+// the order of names.
+func (x *Index) bonus(s *scratch, split []string) {
 	typed := strings.Join(split, " ")
-	least := weights[inName] * (float32(min(len(split), maxWords)-1) + beginning) // all words in the name
-	for _, i := range all {
-		if s.score[i] < least {
-			continue
-		}
+	all := uint8(min(len(split), maxWords))
+	least := weights[inName] * (float32(all-1) + beginning) // all words in the name
+	names := x.orders[ByName].docs
+	from, _ := slices.BinarySearchFunc(names, typed, func(i int32, typed string) int { return strings.Compare(x.names[i], typed) })
+	for _, i := range names[from:] {
 		switch name := x.names[i]; {
+		case !strings.HasPrefix(name, typed):
+			return
+		case s.stamp[i] != all || s.score[i] < least:
 		case name == typed:
 			s.score[i] += bonusSame
-		case strings.HasPrefix(name, typed):
+		default:
 			s.score[i] += bonusBegin
 		}
 	}
 }
 
-// sift filters docs, counts their facets, and returns the keys of the best of them,
-// to the end of the page and in order. The low half of a key is a place in q.Sort.
-func (x *Index) sift(s *scratch, q Query, all []int32, scored bool) (Result, []uint64) {
-	category, tag, publisher := x.categories.filter(q.Category), x.tags.filter(q.Tag), x.publishers.filter(q.Publisher)
+// filter applies the filters to s.text, which leaves s.hits, and counts the facets.
+func (x *Index) filter(s *scratch, q Query) Result {
+	if q.Publisher != "" {
+		s.hits.set(x.publishers.filter(q.Publisher))
+		s.text.intersect(s.text, s.hits)
+	}
+	inCategory, inTag := s.text, s.text
+	if q.Category != "" {
+		inCategory = s.inCategory
+		inCategory.set(x.categories.filter(q.Category))
+		inCategory.intersect(inCategory, s.text)
+	}
+	if q.Tag != "" {
+		inTag = s.inTag
+		inTag.set(x.tags.filter(q.Tag))
+		inTag.intersect(inTag, s.text)
+	}
+	s.hits.intersect(inCategory, inTag)
+	return Result{
+		Total:      s.hits.count(),
+		Categories: x.categories.count(inTag, inTag.count(), unlimited, s),
+		Tags:       x.tags.count(inCategory, inCategory.count(), maxTags, s),
+	}
+}
+
+// rank returns the keys of the best hits, to the end of the page and in order. The low
+// half of a key is a place in q.Sort.
+func (x *Index) rank(s *scratch, q Query, byScore bool) []uint64 {
 	place := x.orders[q.Sort].place
-	byScore := scored && q.Sort == ByRelevance
-	categories := make([]int32, len(x.categories.values))
-	s.tags = append(s.tags[:0], make([]int32, len(x.tags.values))...)
 	best := top{keys: s.keys[:0], n: q.Offset + q.Limit}
-	total := 0
-	for _, i := range all {
-		if !x.publishers.allows(i, publisher) {
-			continue
-		}
-		inCategory, inTag := x.categories.allows(i, category), x.tags.allows(i, tag)
-		if inTag {
-			for _, c := range x.categories.of(i) {
-				categories[c]++
-			}
-		}
-		if inCategory {
-			for _, t := range x.tags.of(i) {
-				s.tags[t]++
-			}
-		}
-		if inCategory && inTag {
-			total++
+	for at, w := range s.hits {
+		for ; w != 0; w &= w - 1 {
+			i := at<<6 + bits.TrailingZeros64(w)
 			key := uint64(uint32(place[i]))
 			if byScore { // the bits of positive floats are ordered as they are
 				key |= uint64(^math.Float32bits(s.score[i])) << 32
@@ -222,7 +241,7 @@ func (x *Index) sift(s *scratch, q Query, all []int32, scored bool) (Result, []u
 		}
 	}
 	s.keys = best.sorted()
-	return Result{Total: total, Categories: x.categories.counts(categories, unlimited), Tags: x.tags.counts(s.tags, maxTags)}, s.keys
+	return s.keys
 }
 
 // page fills in the hits.
@@ -236,29 +255,4 @@ func (x *Index) page(s *scratch, r Result, docs []int32) Result {
 		}
 	}
 	return r
-}
-
-// counts returns the values that occur, most first, at most so many.
-func (f *facet) counts(n []int32, most int) []Count {
-	best := top{n: most}
-	for i, c := range n {
-		if c > 0 {
-			best.add(uint64(^uint32(c))<<32 | uint64(uint32(i)))
-		}
-	}
-	out := []Count{}
-	for _, k := range best.sorted() {
-		i := uint32(k)
-		out = append(out, Count{f.values[i], int(n[i])})
-	}
-	return out
-}
-
-// countAll counts the values of all docs.
-func (f *facet) countAll(most int) []Count {
-	n := make([]int32, len(f.values))
-	for _, v := range f.flat {
-		n[v]++
-	}
-	return f.counts(n, most)
 }

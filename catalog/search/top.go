@@ -24,6 +24,11 @@ func (t *top) add(key uint64) {
 	}
 }
 
+// wants reports whether a key would be among the smallest.
+func (t *top) wants(key uint64) bool {
+	return len(t.keys) < t.n || t.n > 0 && key < t.keys[0]
+}
+
 // sink moves the key at i down to where it belongs.
 func (t *top) sink(i int) {
 	for {

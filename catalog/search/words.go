@@ -1,8 +1,10 @@
 package search
 
 import (
+	"iter"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -32,32 +34,53 @@ func isPlain(s string) bool {
 	return true
 }
 
-// words splits folded text into words: letters and digits. Scripts that are
-// written without spaces give a word a character.
-func words(folded string) []string {
-	var out []string
-	start := -1
-	end := func(i int) {
-		if start >= 0 {
-			out = append(out, folded[start:i])
-			start = -1
-		}
-	}
-	for i, r := range folded {
-		switch {
-		case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
-			end(i)
-			out = append(out, string(r))
-		case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.Mc, r):
-			if start < 0 {
-				start = i
+// words yields the words of folded text: letters and digits. Scripts that are written
+// without spaces give a word a character.
+func words(folded string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		start := -1
+		for i, r := range folded {
+			k := kindOf(r)
+			if k == inWord {
+				if start < 0 {
+					start = i
+				}
+				continue
 			}
-		default:
-			end(i)
+			if start >= 0 && !yield(folded[start:i]) {
+				return
+			}
+			start = -1
+			if k == wholeWord && !yield(folded[i:i+utf8.RuneLen(r)]) {
+				return
+			}
+		}
+		if start >= 0 {
+			yield(folded[start:])
 		}
 	}
-	end(len(folded))
-	return out
+}
+
+type runeKind uint8
+
+const (
+	between   runeKind = iota // words
+	inWord                    // a letter or digit
+	wholeWord                 // a word of its own
+)
+
+func kindOf(r rune) runeKind {
+	switch {
+	case r < utf8.RuneSelf:
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || 'A' <= r && r <= 'Z' {
+			return inWord
+		}
+	case unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana):
+		return wholeWord
+	case unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.Mc, r):
+		return inWord
+	}
+	return between
 }
 
 // near reports whether a and b are one mistake apart: a letter too many, missing,
