@@ -15,7 +15,7 @@ import (
 // then by id. What a query looks at for every match lies in flat arrays by doc; the
 // docs themselves, which are large, are read for the hits of a page only.
 type Index struct {
-	docs       []doc
+	docs       []*doc
 	names      []string // folded
 	text       *terms
 	languages  map[string]*terms // localized texts, by lower-case language tag
@@ -28,9 +28,10 @@ type Index struct {
 }
 
 type doc struct {
-	listing catalog.Listing
-	source  string
-	stats   catalog.Stats
+	listing   catalog.Listing
+	source    string
+	stats     catalog.Stats
+	publisher string // its name; empty when unknown
 }
 
 // order is a sort order of all docs, and the place of each doc in it.
@@ -43,10 +44,11 @@ type order struct {
 // earlier one lists is not taken from a later one.
 func Build(snapshots []*catalog.Snapshot) *Index {
 	x := &Index{languages: make(map[string]*terms)}
-	publishers := x.gather(snapshots)
+	x.gather(snapshots)
 	text, languages := newBuilder(), make(map[string]*builder)
+	text.found = make([]occurrence, 0, usualWords*len(x.docs))
 	for i := range x.docs {
-		x.add(i, publishers[i], text, languages)
+		x.add(i, text, languages)
 	}
 	x.text = text.terms()
 	for tag, b := range languages {
@@ -66,25 +68,28 @@ func Build(snapshots []*catalog.Snapshot) *Index {
 // Len returns the number of plugins in the index.
 func (x *Index) Len() int { return len(x.docs) }
 
-// gather collects and numbers the docs. It returns the name of each one's publisher.
-func (x *Index) gather(snapshots []*catalog.Snapshot) (publishers []string) {
-	type found struct {
-		doc
-		name, publisher string
+// usualWords is how many words a listing has, about.
+const usualWords = 20
+
+// gather collects and numbers the docs.
+func (x *Index) gather(snapshots []*catalog.Snapshot) {
+	type named struct {
+		*doc
+		name string
 	}
-	all := []*found{}
+	all := []named{}
 	seen := make(map[catalog.PluginID]bool)
 	for _, s := range snapshots {
+		all = slices.Grow(all, s.Len())
 		for l := range s.Listings() {
-			if seen[l.ID] {
-				continue
+			if !seen[l.ID] {
+				seen[l.ID] = true
+				p, _ := s.Publisher(l.ID.Publisher())
+				all = append(all, named{&doc{l, s.Source(), s.Stats(l.ID), p.Name}, fold(l.Name)})
 			}
-			seen[l.ID] = true
-			p, _ := s.Publisher(l.ID.Publisher())
-			all = append(all, &found{doc{listing: l, source: s.Source(), stats: s.Stats(l.ID)}, fold(l.Name), p.Name})
 		}
 	}
-	slices.SortFunc(all, func(a, b *found) int {
+	slices.SortFunc(all, func(a, b named) int {
 		if c := cmp.Compare(b.stats.Rank, a.stats.Rank); c != 0 {
 			return c
 		}
@@ -93,15 +98,14 @@ func (x *Index) gather(snapshots []*catalog.Snapshot) (publishers []string) {
 		}
 		return cmp.Compare(a.listing.ID, b.listing.ID)
 	})
-	x.docs, x.names, publishers = make([]doc, len(all)), make([]string, len(all)), make([]string, len(all))
-	for i, f := range all {
-		x.docs[i], x.names[i], publishers[i] = f.doc, f.name, f.publisher
+	x.docs, x.names = make([]*doc, len(all)), make([]string, len(all))
+	for i, n := range all {
+		x.docs[i], x.names[i] = n.doc, n.name
 	}
-	return publishers
 }
 
 // add indexes the words of a doc, field by field.
-func (x *Index) add(n int, publisher string, text *builder, languages map[string]*builder) {
+func (x *Index) add(n int, text *builder, languages map[string]*builder) {
 	l := &x.docs[n].listing
 	text.add(l.Name, n, inName)
 	text.add(l.ID.Name(), n, inName)
@@ -112,7 +116,7 @@ func (x *Index) add(n int, publisher string, text *builder, languages map[string
 	}
 	text.add(l.Summary, n, inSummary)
 	text.add(l.ID.Publisher(), n, inPublisher)
-	text.add(publisher, n, inPublisher)
+	text.add(x.docs[n].publisher, n, inPublisher)
 	for tag, local := range l.Localized {
 		tag = strings.ToLower(tag)
 		if languages[tag] == nil {

@@ -237,7 +237,9 @@ func (x *Index) rank(s *scratch, q Query, byScore bool) []uint64 {
 			if byScore { // the bits of positive floats are ordered as they are
 				key |= uint64(^math.Float32bits(s.score[i])) << 32
 			}
-			best.add(key)
+			if best.wants(key) {
+				best.add(key)
+			}
 		}
 	}
 	s.keys = best.sorted()
@@ -248,7 +250,7 @@ func (x *Index) rank(s *scratch, q Query, byScore bool) []uint64 {
 func (x *Index) page(s *scratch, r Result, docs []int32) Result {
 	r.Hits = make([]Hit, len(docs))
 	for n, i := range docs {
-		d := &x.docs[i]
+		d := x.docs[i]
 		r.Hits[n] = Hit{Listing: d.listing, Source: d.source, Stats: d.stats}
 		if s.stamp[i] != noneYet {
 			r.Hits[n].Score = float64(s.score[i])
