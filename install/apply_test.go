@@ -103,6 +103,7 @@ func TestUnchangedSchemaSharesData(t *testing.T) {
 func TestUnhealthyGoesBackByItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.o.Gate.Within = 100 * time.Millisecond
 	w.start()
 	require.NoError(t, w.apply(w.release(base, "1.0.0"), w.release(backup, "1.0.0")))
 	w.writeData(backup, "db", "old data")
@@ -145,6 +146,7 @@ func TestHealthBaselineAndUnknown(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
+			w.o.Gate.Within = 100 * time.Millisecond
 			w.start()
 			lib := w.release(base, "1.0.0")
 			require.NoError(t, w.apply(lib, w.release(backup, "1.0.0")))

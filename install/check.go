@@ -44,10 +44,8 @@ func (s *Store) Check(ctx context.Context) error {
 					bad("generation %d: %s: %w", g.N, pl.Ref, err)
 				}
 			}
-			if fi, err := s.fs.Stat(pl.Data); err != nil {
-				bad("generation %d: %s: data: %w", g.N, pl.Ref, err)
-			} else if !fi.IsDir() {
-				bad("generation %d: %s: data: %w: not a directory", g.N, pl.Ref, ErrCorrupt)
+			if err := s.checkData(pl.Data); err != nil {
+				bad("generation %d: %s: %w", g.N, pl.Ref, err)
 			}
 		}
 	}

@@ -203,3 +203,22 @@ func TestClosedAndRefusedOptions(t *testing.T) {
 	_, err = install.Open(t.Context(), w.dir, w.o)
 	require.ErrorContains(t, err, "souk-store 2")
 }
+
+func TestLostDataIsNotTakenForEmpty(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.start()
+	require.NoError(t, w.apply(w.release(backup, "1.0.0")))
+	dir := w.data(backup)
+	require.NoError(t, os.Remove(dir))
+	require.ErrorIs(t, w.s.Check(t.Context()), install.ErrCorrupt)
+	for _, change := range []int{0, 2} {
+		err := w.apply(w.release(backup, "2.0.0", schema(change)))
+		require.ErrorIs(t, err, install.ErrCorrupt)
+		assert.Equal(t, []string{"acme/backup@1.0.0"}, versions(w.s))
+		assert.NoDirExists(t, dir)
+	}
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, w.apply(w.release(backup, "2.0.0")))
+	w.settled()
+}

@@ -2,6 +2,8 @@ package install
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -12,17 +14,13 @@ import (
 // it is new. The old directory is never written to.
 func (t *transaction) data(ctx context.Context) error {
 	for _, it := range t.items {
-		if it.to.Data != "" { // kept, or gone back to
-			if err := t.s.fs.MkdirDurable(it.to.Data, 0o700); err != nil {
-				return err
-			}
-			continue
-		}
 		t.at = it.to.Ref
 		from, had := t.base.Plugins[it.to.Plugin]
-		if had && from.Manifest.DataSchema == it.to.Manifest.DataSchema {
+		if it.to.Data == "" && had && from.Manifest.DataSchema == it.to.Manifest.DataSchema {
 			it.to.Data = from.Data
-			if err := t.s.fs.MkdirDurable(from.Data, 0o700); err != nil {
+		}
+		if it.to.Data != "" { // shared, kept, or gone back to
+			if err := t.s.checkData(it.to.Data); err != nil {
 				return err
 			}
 			continue
@@ -44,7 +42,20 @@ func (t *transaction) data(ctx context.Context) error {
 	return nil
 }
 
+// checkData makes sure that a data directory is there: a lost one is damage, not
+// empty data.
+func (s *Store) checkData(dir string) error {
+	fi, err := s.fs.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !fi.IsDir() {
+		return fmt.Errorf("%w: the data directory %s is gone: put it back, or an empty one in its place", ErrCorrupt, dir)
+	}
+	return err
+}
+
 func (t *transaction) copyData(ctx context.Context, from, to Installed) error {
+	if err := t.s.checkData(from.Data); err != nil {
+		return err
+	}
 	r := t.s.fs
 	bytes, files, err := t.measureTree(from.Data)
 	if err != nil {

@@ -92,7 +92,7 @@ func (s *Store) PlanRollback(n uint64, o PlanOptions) (*Plan, error) {
 		if err := p.decide(&st, to.Consent); err != nil {
 			return nil, err
 		}
-		p.plan.Steps = append(p.plan.Steps, st)
+		p.add(st)
 	}
 	for _, id := range slices.Backward(order(base.Plugins)) {
 		if _, stays := target.Plugins[id]; !stays {
@@ -164,7 +164,7 @@ func (p *planner) chosen(base Generation, c resolve.Chosen) error {
 			return nil
 		case v == 0:
 			st.Action = ActKeep
-			p.plan.Steps = append(p.plan.Steps, p.withSource(st))
+			p.add(st)
 			return nil
 		case v > 0:
 			st.Action = ActUpdate
@@ -179,25 +179,25 @@ func (p *planner) chosen(base Generation, c resolve.Chosen) error {
 		return err
 	}
 	p.signer(st)
-	p.plan.Steps = append(p.plan.Steps, p.withSource(st))
+	p.add(st)
 	return nil
 }
 
-func (p *planner) withSource(st Step) Step {
+// add adds a step to the plan.
+func (p *planner) add(st Step) {
 	st.Source = st.Release.Source
-	return st
+	p.plan.Steps = append(p.plan.Steps, st)
 }
 
 func (p *planner) remove(from Installed, why string) {
-	p.plan.Steps = append(p.plan.Steps, p.withSource(Step{
+	p.add(Step{
 		Action: ActRemove, Release: from.Release(), From: &from, Root: from.Root, Why: why,
 		Diff: sandbox.DiffOf(from.Grants, sandbox.Set{}),
-	}))
+	})
 }
 
 // decide rules on every permission of a step and asks for what needs consent.
 func (p *planner) decide(st *Step, given sandbox.Consent) error {
-	st.Source = st.Release.Source
 	want, optional, err := st.Release.Manifest.Wants()
 	if err != nil {
 		return &catalog.RefError{Op: "plan", Ref: st.Release.Ref, Err: err}

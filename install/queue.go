@@ -31,11 +31,11 @@ const maxLines = 200
 // Queue applies plans one after another and remembers how each is doing. It is
 // safe for concurrent use. Somebody has to call Run.
 type Queue struct {
-	s     *Store
-	o     QueueOptions
-	work  chan *job
-	ready chan struct{} // closed by Close, so that Run ends
-	idle  chan struct{} // closed when Run has returned, or never ran and Close was called
+	s    *Store
+	o    QueueOptions
+	work chan *job
+	quit chan struct{} // closed by stop, so that Run ends
+	idle chan struct{} // closed when Run has returned
 
 	mu      sync.Mutex
 	running bool
@@ -67,8 +67,8 @@ func NewQueue(s *Store, o QueueOptions) *Queue {
 	positive(&o.Events, 1000)
 	return &Queue{
 		s: s, o: o,
-		work:  make(chan *job, o.Waiting),
-		ready: make(chan struct{}), idle: make(chan struct{}),
+		work: make(chan *job, o.Waiting),
+		quit: make(chan struct{}), idle: make(chan struct{}),
 		ring: newRing(o.Events, uint64(max(s.o.Now().UnixMilli(), 0))),
 	}
 }
@@ -100,14 +100,14 @@ func (q *Queue) Run(ctx context.Context) error {
 		select { // the end goes before more work
 		case <-ctx.Done():
 			return nil
-		case <-q.ready:
+		case <-q.quit:
 			return nil
 		default:
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-q.ready:
+		case <-q.quit:
 			return nil
 		case j := <-q.work:
 			q.do(ctx, j)
@@ -121,7 +121,7 @@ func (q *Queue) stop() {
 	defer q.mu.Unlock()
 	if !q.closed {
 		q.closed = true
-		close(q.ready)
+		close(q.quit)
 	}
 	for _, j := range q.jobs {
 		if j.op.State == StateQueued {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -28,6 +29,7 @@ func TestRandomSequences(t *testing.T) {
 		quick := safefstest.How{NoSync: true}
 		in.Arm(0, quick)
 		w := crashWorld(t, in)
+		w.o.Gate.Within = 50 * time.Millisecond // is waited for when one is sick
 		sick := ""
 		w.host.OnHealth = func(_ context.Context, p install.Installed) error {
 			if p.Ref.String() == sick {

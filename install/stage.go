@@ -12,13 +12,15 @@ import (
 	"github.com/souk-dev/souk/verify"
 )
 
-// spare is what has to be left on the disk beside what is unpacked: room for the
-// records, and for the undoing.
+// What has to be left on the disk beside what is unpacked: room for the records,
+// and for the undoing.
 const (
 	spareBytes  = 16 << 20
 	spareInodes = 100
-	blockSize   = 4096
 )
+
+// blockSize is what a file takes on the disk beyond its content, at most.
+const blockSize = 4096
 
 // prepareItems decides for every plugin of the plan what will be there, and proves
 // that it may be: nothing was downloaded yet but the proof.
