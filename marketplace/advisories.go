@@ -60,31 +60,6 @@ func (m *Market) maySign(snap *catalog.Snapshot, r catalog.Release) (may []verif
 	return may, against
 }
 
-// mayReturn refuses a rollback to a release that was withdrawn, or that an advisory
-// keeps from being installed by now. What is installed already may stay.
-func (m *Market) mayReturn(p *install.Plan) error {
-	if p.Rollback == 0 {
-		return nil // such a plan is checked step by step when it is applied
-	}
-	for _, s := range p.Steps {
-		if s.Action == install.ActRemove || s.From != nil && s.From.Digest == s.Release.Digest {
-			continue
-		}
-		r := s.Release
-		r.Source = s.Source
-		why := m.blocked(r)
-		if snap, err := m.snapshotOf(r.Plugin, r.Source); err == nil && why == "" {
-			if listed, err := snap.Release(r.Ref); err == nil && listed.State == catalog.Withdrawn {
-				why = "withdrawn: " + listed.Reason
-			}
-		}
-		if why != "" {
-			return &catalog.RefError{Op: "go back to", Ref: r.Ref, Err: fmt.Errorf("it is %s: %w", why, catalog.ErrBlocked)}
-		}
-	}
-	return nil
-}
-
 // disabledError says which advisory keeps an installed plugin from running.
 type disabledError struct {
 	ref    catalog.Ref

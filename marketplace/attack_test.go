@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace"
 	"github.com/souk-dev/souk/marketplace/markettest"
@@ -71,6 +72,44 @@ func TestRollbackLeavesABlockedReleaseThatStays(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, op.Err)
 	assert.Equal(t, []string{"acme/charts@1.0.0"}, w.Versions(), "what is installed is not installed anew")
+}
+
+func TestRollbackLeavesWhatIsPinned(t *testing.T) {
+	w := markettest.New(t, markettest.Options{}, charts, plugin("acme/other", "1.0.0"))
+	w.Install("acme/other")
+	w.Install("acme/charts")
+	without := base(t, w.Market)
+	w.Publish(plugin("acme/charts", "1.1.0"))
+	w.Update("acme/charts")
+	older := base(t, w.Market)
+	require.NoError(t, w.Market.Hold(t.Context(), "acme/charts", update.Hold{By: "ada", Pin: true}))
+	for _, n := range []uint64{older, without} {
+		_, err := w.Market.Plan(t.Context(), install.Change{Rollback: n})
+		var conflict *resolve.Conflict
+		require.ErrorAs(t, err, &conflict)
+		assert.ErrorContains(t, err, "acme/charts")
+		assert.ErrorContains(t, err, "pinned by ada")
+	}
+	require.NoError(t, w.Market.Unhold(t.Context(), "acme/charts"))
+	op, err := w.Do(install.Change{Rollback: older})
+	require.NoError(t, err)
+	require.NoError(t, op.Err)
+	assert.Equal(t, []string{"acme/charts@1.0.0", "acme/other@1.0.0"}, w.Versions())
+}
+
+func TestEveryGenerationCanBeGoneBackTo(t *testing.T) {
+	w := markettest.New(t, markettest.Options{}, charts, plugin("acme/other", "1.0.0"))
+	w.Install("acme/charts")
+	w.Install("acme/other")
+	gens, err := w.Market.Generations()
+	require.NoError(t, err)
+	require.NotEmpty(t, gens)
+	for _, g := range gens[1:] {
+		p, err := w.Market.Plan(t.Context(), install.Change{Rollback: g.N})
+		require.NoError(t, err)
+		assert.Equal(t, g.N, p.Rollback)
+		assert.NotEmpty(t, p.Steps, "generation %d", g.N)
+	}
 }
 
 func TestAdvisoryAgainstASigner(t *testing.T) {

@@ -73,14 +73,6 @@ func (m *Market) Plan(ctx context.Context, c install.Change) (*install.Plan, err
 	return m.solve(ctx, bound, m.request(c))
 }
 
-func (m *Market) rollback(generation uint64) (*install.Plan, error) {
-	p, err := m.store.PlanRollback(generation, m.planOptions())
-	if err != nil {
-		return nil, err
-	}
-	return p, m.mayReturn(p)
-}
-
 // solve turns a request into a plan, and keeps it.
 func (m *Market) solve(ctx context.Context, bound map[catalog.PluginID]string, req resolve.Request) (*install.Plan, error) {
 	res, err := resolve.Solve(ctx, m.mirror.Universe(bound), req)
@@ -225,9 +217,16 @@ func (m *Market) Events(ctx context.Context, after uint64) iter.Seq[install.Even
 // History returns finished transactions, newest first.
 func (m *Market) History() ([]install.Entry, error) { return m.store.History() }
 
-// Generations returns the installed sets that are kept, newest first; a rollback
-// may go to each.
-func (m *Market) Generations() ([]install.Generation, error) { return m.store.Generations() }
+// Generations returns the installed sets that are kept, newest first: the one that is
+// installed now, and those that a rollback may go to. The empty set that every store
+// begins with is none of these: to go there, remove what is installed.
+func (m *Market) Generations() ([]install.Generation, error) {
+	all, err := m.store.Generations()
+	if n := len(all); n > 1 && all[n-1].N == 0 {
+		all = all[:n-1]
+	}
+	return all, err
+}
 
 // planShelf keeps plans between the moment they are shown and the moment they are
 // confirmed. It is safe for concurrent use.
