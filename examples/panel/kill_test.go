@@ -23,12 +23,13 @@ const kills = 25
 type process struct {
 	demo
 	cmd *exec.Cmd
+	out *output
 }
 
 func startProcess(t *testing.T, binary, dir string) *process {
 	t.Helper()
 	out := &output{ready: make(chan string, 1)}
-	p := &process{demo: demo{t: t}, cmd: exec.Command(binary, "-addr", "127.0.0.1:0", "-dir", dir)}
+	p := &process{demo: demo{t: t}, out: out, cmd: exec.Command(binary, "-addr", "127.0.0.1:0", "-dir", dir)}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	require.NoError(t, p.cmd.Start())
 	ended := make(chan error, 1)
@@ -96,7 +97,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 			killed := make(chan error, 1)
 			time.AfterFunc(after, func() { killed <- p.cmd.Process.Kill() })
 			p.submit(plan)
-			require.NoError(t, <-killed)
+			require.NoError(t, <-killed, "it ended before it was killed: %v\n%s", p.out, c.name)
 			require.Error(t, p.stop(), "it was killed")
 
 			p = startProcess(t, binary, here)

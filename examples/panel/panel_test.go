@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,16 +12,21 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/souk-dev/souk/examples/plugins"
+	"github.com/souk-dev/souk/sandbox/wasm"
 )
 
 // prepared is the directory of a panel that was started once: its registry is full,
-// nothing is installed. It is made once for all tests.
+// and the modules are compiled, which takes seconds each. It is made once for all
+// tests.
 var prepared = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "souk-panel-test-")
 	if err != nil {
@@ -34,11 +40,42 @@ var prepared = sync.OnceValues(func() (string, error) {
 	select {
 	case <-out.ready:
 		cancel()
-		return dir, <-ended
-	case err := <-ended:
+		err = <-ended
+	case err = <-ended:
 		return dir, fmt.Errorf("%w\n%s", err, out)
 	}
+	if err != nil {
+		return dir, err
+	}
+	return dir, compile(filepath.Join(dir, "wasm-cache"))
 })
+
+// compile compiles the modules of the first wave.
+func compile(cache string) (err error) {
+	ctx := context.Background()
+	rt, err := wasm.New(ctx, wasm.Options{CacheDir: cache})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rt.Close(ctx)) }()
+	all, err := plugins.Releases()
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if r.GoPackage == "" || !slices.Contains(waves[0], r.Ref) {
+			continue
+		}
+		code, err := r.Compile(ctx, "")
+		if err == nil {
+			err = rt.Compile(ctx, code)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func TestMain(m *testing.M) {
 	code := m.Run()
