@@ -72,7 +72,7 @@ type pkg struct {
 	platforms []group
 
 	reqs      [][]*requirement // by bit-1; nil: not compiled. Guarded by Index.mu
-	ranges    map[string]*rangeSet
+	ranges    []evaluated      // few: dependants tend to say the same
 	providers []provider
 	provided  bool // providers is known
 }
@@ -81,6 +81,12 @@ type pkg struct {
 type group struct {
 	text string
 	in   set
+}
+
+// evaluated is a range, and what it lets in.
+type evaluated struct {
+	of  *versionRange
+	set *rangeSet
 }
 
 // rangeSet is a range evaluated on all known releases of a plugin, once.
@@ -226,10 +232,12 @@ func (ix *Index) rangeOf(p *pkg, text string) *rangeSet {
 
 // eval is rangeOf with the lock held.
 func (ix *Index) eval(p *pkg, text string) *rangeSet {
-	if rs := p.ranges[text]; rs != nil {
-		return rs
-	}
 	r := ix.parse(text)
+	for i := range p.ranges {
+		if p.ranges[i].of == r {
+			return p.ranges[i].set
+		}
+	}
 	rs := ix.sets.one()
 	*rs = rangeSet{plain: ix.words.take(p.w), any: r.any, bad: r.bad}
 	rs.loose = rs.plain
@@ -237,9 +245,6 @@ func (ix *Index) eval(p *pkg, text string) *rangeSet {
 		rs.loose = ix.words.take(p.w)
 	}
 	r.match(p.ver, rs.plain, rs.loose)
-	if p.ranges == nil {
-		p.ranges = map[string]*rangeSet{}
-	}
-	p.ranges[text] = rs
+	p.ranges = append(p.ranges, evaluated{r, rs})
 	return rs
 }

@@ -8,7 +8,7 @@ type item struct {
 	kind itemKind
 	v    int32
 	req  *requirement // of itemNeed
-	list []choiceSet  // of itemPresent: v, and what may stand in for it
+	list *[]choiceSet // of itemPresent: v, and what may stand in for it
 }
 
 type itemKind uint8
@@ -132,7 +132,7 @@ func (s *solver) choose(it *item) (v int32, bit int) {
 		}
 		return it.v, s.best(it.v, s.all(it.v))
 	case itemPresent:
-		return s.among(it.list)
+		return s.among(*it.list)
 	case itemNeed:
 	}
 	q := it.req

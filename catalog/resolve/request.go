@@ -200,7 +200,7 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 		rs := s.ix.rangeOf(s.vars[v].p, text)
 		ok := s.allowed(v, rs.plain, rs.loose)
 		add(s.fact(v, s.vars[v].p.full.minus(ok), kWant, text))
-		items = []item{{kind: itemPresent, v: v, list: []choiceSet{{v, must}}}}
+		items = []item{{kind: itemPresent, v: v, list: &[]choiceSet{{v, must}}}}
 	}
 	if in == nil {
 		return items
@@ -212,7 +212,7 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 		}
 		hold.add(int(s.vars[v].inst))
 		add(s.fact(v, s.vars[v].p.full.minus(hold), k, in.Hold))
-		return []item{{kind: itemPresent, v: v, list: []choiceSet{{v, must}}}}
+		return []item{{kind: itemPresent, v: v, list: &[]choiceSet{{v, must}}}}
 	}
 	switch {
 	case items != nil || a.removes[id]:
@@ -230,14 +230,15 @@ func (s *solver) askFor(id catalog.PluginID, a *asked, add func(int32)) []item {
 
 // keepRoot makes the rule that an installed root, or what replaces it, stays.
 func (s *solver) keepRoot(v int32, must set, add func(int32)) item {
-	it := item{kind: itemPresent, v: v, list: []choiceSet{{v, must}}}
+	list := []choiceSet{{v, must}}
 	for _, a := range s.ix.replacements(s.vars[v].p, int(s.vars[v].inst)) {
 		w := s.variable(a.p)
-		it.list = append(it.list, choiceSet{w, s.allowed(w, a.plain, a.loose)})
+		list = append(list, choiceSet{w, s.allowed(w, a.plain, a.loose)})
 	}
+	it := item{kind: itemPresent, v: v, list: &list}
 	at := len(s.terms) // from here on no new variables: these make rules of their own
 	ok := true
-	for _, c := range it.list {
+	for _, c := range list {
 		ok = ok && s.addOutside(at, c.v, c.in)
 	}
 	if !ok {
