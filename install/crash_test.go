@@ -100,6 +100,7 @@ func crashWorld(t testing.TB, in *safefstest.Injector) *world {
 	return crashWorldIn(t, filepath.Join(memory(t), "plugins"), in)
 }
 
+// crashWorldIn is crashWorld in a directory.
 func crashWorldIn(t testing.TB, dir string, in *safefstest.Injector) *world {
 	w := newWorldIn(t, dir)
 	w.o.Keep = 2
