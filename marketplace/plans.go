@@ -59,7 +59,13 @@ func (m *Market) Plan(ctx context.Context, c install.Change) (*install.Plan, err
 	for _, w := range c.Install {
 		at, installed := bound[w.Plugin]
 		if installed && c.Source != "" && at != c.Source {
-			return nil, fmt.Errorf("%s is installed from source %q; remove it before installing the plugin of that name from %q", w.Plugin, at, c.Source)
+			return nil, &resolve.Conflict{
+				Summary: fmt.Sprintf("Cannot install %s from source %q.", w.Plugin, c.Source),
+				Lines: []resolve.Line{
+					{Text: fmt.Sprintf("%s is installed from source %q", w.Plugin, at)},
+					{Text: "a plugin of that name from elsewhere is another plugin: remove this one first"},
+				},
+			}
 		}
 		if !installed && c.Source != "" {
 			bound[w.Plugin] = c.Source

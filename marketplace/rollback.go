@@ -10,6 +10,9 @@ import (
 
 // rollback plans the way back to a generation, if it may be gone.
 func (m *Market) rollback(generation uint64) (*install.Plan, error) {
+	if generation == m.store.Current().N {
+		return nil, cannotGoBack(generation, resolve.Line{Text: "it is what is installed now"})
+	}
 	p, err := m.store.PlanRollback(generation, m.planOptions())
 	if err != nil {
 		return nil, err
@@ -20,6 +23,10 @@ func (m *Market) rollback(generation uint64) (*install.Plan, error) {
 	return p, nil
 }
 
+func cannotGoBack(generation uint64, why ...resolve.Line) *resolve.Conflict {
+	return &resolve.Conflict{Summary: fmt.Sprintf("Cannot go back to generation %d.", generation), Lines: why}
+}
+
 // mayReturn refuses a rollback that brings back what may not be installed by now, or
 // that moves what is pinned. Other plans it leaves to the solver, and to the check of
 // each release when they are applied: a rollback has neither.
@@ -28,7 +35,7 @@ func (m *Market) mayReturn(p *install.Plan) error {
 		return nil
 	}
 	if lines := m.pinned(p); len(lines) > 0 {
-		return &resolve.Conflict{Summary: fmt.Sprintf("Cannot go back to generation %d.", p.Rollback), Lines: lines}
+		return cannotGoBack(p.Rollback, lines...)
 	}
 	for _, s := range p.Steps {
 		if s.Action == install.ActRemove || stays(s) {

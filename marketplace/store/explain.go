@@ -70,6 +70,8 @@ var explanations = []struct {
 	{install.ErrCorrupt, "corrupt", http.StatusServiceUnavailable},
 	{syscall.ENOSPC, "space", http.StatusInsufficientStorage},
 	{install.ErrBusy, "busy", http.StatusConflict},
+	{install.ErrClosed, "closed", http.StatusServiceUnavailable},
+	{install.ErrTooLate, "late", http.StatusConflict},
 	{install.ErrStalePlan, "stale", http.StatusConflict},
 	{install.ErrConsent, "consent", http.StatusUnprocessableEntity},
 	{install.ErrSigner, "signer", http.StatusUnprocessableEntity},

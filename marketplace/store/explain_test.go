@@ -46,6 +46,8 @@ func TestEveryErrorIsExplained(t *testing.T) {
 		{catalog.ErrRollback, 502, "rollback", "older"},
 		{install.ErrStalePlan, 409, "stale", "no longer fits"},
 		{install.ErrBusy, 409, "busy", "one change"},
+		{install.ErrClosed, 503, "closed", "stopping"},
+		{fmt.Errorf("operation t3: %w", install.ErrTooLate), 409, "late", "ended"},
 		{&install.Error{Op: "update", Phase: install.StateChecking, Ref: ref, Restored: true, Err: install.ErrUnhealthy}, 502, "unhealthy", "health check"},
 		{fmt.Errorf("SA-7: %w", catalog.ErrBlocked), 422, "blocked", "forbids"},
 		{catalog.ErrNotFound, 404, "missing", "does not exist"},

@@ -255,6 +255,14 @@ func (h *Handler) apply(r *http.Request, a Actor, consents []string) (install.Op
 	if err != nil {
 		return install.Operation{}, nil, err
 	}
+	if len(p.Steps) == 0 {
+		return install.Operation{}, nil, fmt.Errorf("%w: the plan changes nothing", errRequest)
+	}
+	for _, id := range consents {
+		if !slices.ContainsFunc(p.Consents, func(n install.Need) bool { return n.ID == id }) {
+			return install.Operation{}, nil, fmt.Errorf("%w: the plan does not ask for %q", errRequest, oneLine(id, 100))
+		}
+	}
 	if risky(p, consents) && !a.ApproveRisky {
 		return install.Operation{}, p, errMayNotRisk
 	}
