@@ -39,6 +39,9 @@ func newPanel(m *marketplace.Market, h *host, u *users, l *lab, log *slog.Logger
 	return &panel{market: m, host: h, users: u, lab: l, log: log, pages: pages, version: strconv.FormatInt(time.Now().Unix(), 36)}, nil
 }
 
+// maxForm is the most bytes of a request, as much as the store takes.
+const maxForm = 256 << 10
+
 // handler mounts the panel's own pages and, at /plugins/, the store.
 func (p *panel) handler() (http.Handler, error) {
 	shop, err := store.New(p.market, store.Options{
@@ -63,7 +66,7 @@ func (p *panel) handler() (http.Handler, error) {
 	mux.HandleFunc("POST /user", p.users.change)
 	mux.Handle("GET /static/", http.StripPrefix("/static/", http.FileServerFS(static)))
 	mux.HandleFunc("GET /plugin-files/{publisher}/{name}/{file...}", p.host.serveFile)
-	var guarded http.Handler = http.NewCrossOriginProtection().Handler(mux)
+	guarded := http.MaxBytesHandler(http.NewCrossOriginProtection().Handler(mux), maxForm)
 	if p.users.loopback {
 		guarded = loopbackOnly(guarded)
 	}

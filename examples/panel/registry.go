@@ -73,7 +73,7 @@ func openRegistry(ctx context.Context, dir string, lab *lab, out io.Writer, log 
 	}()
 	r.shelf = &shelf{dir: r.dir, to: handler}
 	if r.tuf, err = r.keys.catalog(); err != nil {
-		return r, err
+		return r, fmt.Errorf("read the kept keys (start with -reset to make new ones): %w", err)
 	}
 	kept, err := os.ReadFile(r.keptFile())
 	switch {
@@ -112,8 +112,11 @@ func (r *registry) begin(ctx context.Context) error {
 func (r *registry) goOn(ctx context.Context, kept []byte) error {
 	start := time.Now()
 	var err error
-	if r.root, err = os.ReadFile(r.rootFile()); err != nil {
-		return err
+	if r.root, err = os.ReadFile(r.rootFile()); err == nil {
+		_, err = tuf.New(r.root, tuf.Options{})
+	}
+	if err != nil {
+		return fmt.Errorf("read the kept root of trust (start with -reset to build it anew): %w", err)
 	}
 	if err := r.shelf.fill(ctx); err != nil {
 		return err

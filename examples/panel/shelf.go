@@ -121,6 +121,9 @@ func (s *shelf) fill(ctx context.Context) error {
 	if err == nil {
 		err = json.Unmarshal(b, &s.entries)
 	}
+	if err == nil && len(s.entries) == 0 {
+		err = errors.New("there is nothing in it")
+	}
 	if err != nil {
 		return fmt.Errorf("read the kept registry (start with -reset to build it anew): %w", err)
 	}
