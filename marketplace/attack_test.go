@@ -243,7 +243,7 @@ func TestDamagedUpdateState(t *testing.T) {
 	kept, err := os.ReadFile(file)
 	require.NoError(t, err)
 	w.Host.Calls()
-	for _, bad := range []string{"", "{", "garbage", "[]"} {
+	for _, bad := range []string{"", "{", "garbage", "[]", "null", "{}"} {
 		require.NoError(t, os.WriteFile(file, []byte(bad), 0o600))
 		_, err := marketplace.Open(w.Dir, marketplace.Options{Verifier: noVerifier{}, Host: w.Host})
 		require.ErrorContains(t, err, "state/update.json", "it says which file it is")

@@ -187,6 +187,9 @@ func (f *stateFile) Load(context.Context) (s update.State, err error) {
 	if err == nil {
 		err = json.Unmarshal(b, &s)
 	}
+	if err == nil && len(s.Secret) == 0 { // the first that is ever saved
+		err = errors.New("there is nothing in it")
+	}
 	if err != nil {
 		return s, fmt.Errorf("%s: %w; bring it back from a backup, or remove it, which forgets holds, pins and failed updates", stateName, err)
 	}
