@@ -28,6 +28,7 @@ import (
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/safefs"
 	"github.com/souk-dev/souk/verify/sigstore"
 	"github.com/souk-dev/souk/verify/tuf"
 )
@@ -41,7 +42,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string, out io.Writer) error {
+func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("panel", flag.ContinueOnError)
 	addr := flags.String("addr", "127.0.0.1:8080", "address to listen on")
 	dir := flags.String("dir", "", "directory for everything (default: souk-panel in the user's cache directory)")
@@ -60,6 +61,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 		*dir = filepath.Join(cache, "souk-panel")
 	}
+	unlock, err := lock(*dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	if *reset {
 		if err := clear(*dir); err != nil {
 			return err
@@ -69,12 +75,27 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if *verbose {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	// Listen first: a second start of the demo fails here, before it touches anything.
 	ln, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return fmt.Errorf("listen (choose another address with -addr): %w", err)
 	}
 	return serve(ctx, ln, *dir, out, log)
+}
+
+// lock keeps a second panel out of dir: two would sign two catalogs with one number.
+func lock(dir string) (unlock func() error, err error) {
+	root, err := safefs.Open(dir, safefs.Options{})
+	if err != nil {
+		return nil, err
+	}
+	held, err := root.Lock("lock")
+	if errors.Is(err, safefs.ErrLocked) {
+		err = fmt.Errorf("%s is in use by another panel: end that one, or choose another directory with -dir: %w", dir, err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return func() error { return errors.Join(held.Unlock(), root.Close()) }, nil
 }
 
 // clear removes what this program put into dir, and nothing else.

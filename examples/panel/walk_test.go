@@ -1,11 +1,14 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/souk-dev/souk/sandbox/safefs"
 )
 
 // TestWholeWayByJSON walks the demo by its JSON interface alone.
@@ -170,4 +173,14 @@ func TestForeignPages(t *testing.T) {
 			assert.Contains(t, []int{http.StatusForbidden, http.StatusMisdirectedRequest}, resp.StatusCode, "%s to %s", name, path)
 		}
 	}
+}
+
+// TestOnePanelOnly starts a second panel on the same directory.
+func TestOnePanelOnly(t *testing.T) {
+	t.Parallel()
+	dir := freshDir(t)
+	start(t, dir)
+	err := run(t.Context(), []string{"-addr", "127.0.0.1:0", "-dir", dir}, io.Discard)
+	require.ErrorIs(t, err, safefs.ErrLocked)
+	assert.ErrorContains(t, err, "-dir")
 }
