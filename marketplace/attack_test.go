@@ -278,6 +278,26 @@ func TestCloseWhileInUse(t *testing.T) {
 	require.NoError(t, w.Market.Close(), "closing twice is harmless")
 }
 
+func TestEventsEndWithTheMarket(t *testing.T) {
+	w := markettest.New(t, markettest.Options{}, charts)
+	w.Install("acme/charts")
+	listening, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		var once sync.Once
+		for range w.Market.Events(t.Context(), 0) {
+			once.Do(func() { close(listening) })
+		}
+	}()
+	<-listening
+	require.NoError(t, w.Market.Close())
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		assert.Fail(t, "who listens waits for ever")
+	}
+}
+
 // notes are the titles of the events that were told.
 type notes struct {
 	mu  sync.Mutex

@@ -62,6 +62,8 @@ type Market struct {
 	mu       sync.Mutex // guards index
 	index    *search.Index
 
+	closed     context.Context // ends with the market
+	close      context.CancelFunc
 	submitting sync.Mutex     // held from a submission until its end is waited for
 	work       sync.WaitGroup // the queue, and who waits for what a person applied
 
@@ -80,6 +82,7 @@ func Open(dir string, o Options) (m *Market, err error) {
 	}
 	ctx := context.Background() // bounded by the hook time limits of the installer
 	m = &Market{opt: o, plans: newPlanShelf(o.Now), disabled: map[catalog.PluginID]bool{}}
+	m.closed, m.close = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("open marketplace %s: %w", dir, errors.Join(err, m.Close()))
@@ -179,6 +182,7 @@ func (m *Market) Close() error {
 	m.submitting.Lock() // the queue takes nothing any more, and all it took is waited for
 	defer m.submitting.Unlock()
 	m.work.Wait()
+	m.close()
 	if m.store != nil {
 		errs = append(errs, m.store.Close())
 	}

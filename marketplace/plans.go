@@ -215,9 +215,18 @@ func (m *Market) Operations() []install.Operation { return m.queue.List() }
 func (m *Market) Cancel(id string) error { return m.queue.Cancel(id) }
 
 // Events yields what happens to operations after the event numbered after, until
-// ctx ends; 0 begins with what is remembered.
+// ctx ends or the market is closed; 0 begins with what is remembered.
 func (m *Market) Events(ctx context.Context, after uint64) iter.Seq[install.Event] {
-	return m.queue.Events(ctx, after)
+	return func(yield func(install.Event) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(m.closed, cancel)()
+		for e := range m.queue.Events(ctx, after) {
+			if !yield(e) {
+				return
+			}
+		}
+	}
 }
 
 // History returns finished transactions, newest first.
