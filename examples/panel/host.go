@@ -111,14 +111,19 @@ func (h *host) Activate(ctx context.Context, p install.Installed) error {
 
 // Deactivate stops the plugin; that it does not run is fine.
 func (h *host) Deactivate(ctx context.Context, p install.Installed) error {
-	h.mu.Lock()
-	r := h.live[p.Plugin]
-	delete(h.live, p.Plugin)
-	h.mu.Unlock()
-	if r == nil || r.instance == nil {
+	r := h.get(p.Plugin)
+	if r == nil {
 		return nil
 	}
-	return r.instance.Close(ctx)
+	if r.instance != nil {
+		if err := r.instance.Close(ctx); err != nil {
+			return err // it stays in the list, to be stopped when this is called again
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.live, p.Plugin)
+	return nil
 }
 
 // Health asks the plugin itself.
