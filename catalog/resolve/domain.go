@@ -48,16 +48,6 @@ func (s set) meets(t set) bool {
 	return false
 }
 
-// first returns the smallest element, or -1.
-func (s set) first() int {
-	for i, w := range s {
-		if w != 0 {
-			return i<<6 + bits.TrailingZeros64(w)
-		}
-	}
-	return -1
-}
-
 // outside returns the smallest element of s that is not in t, or -1.
 func (s set) outside(t set) int {
 	for i, w := range s {
