@@ -20,8 +20,9 @@ type QueueOptions struct {
 	Done    int // ended operations that are remembered; default 100; the Store's history has the rest
 	Events  int // events that can be replayed; default 1,000
 
-	// Ended is called after each operation, from the queue's goroutine, with its
-	// last state; nil: nobody is.
+	// Ended is called after each operation that was begun, from the queue's
+	// goroutine, with its last state; not for one that was cancelled while it
+	// waited. nil: nobody is called.
 	Ended func(Operation)
 }
 
