@@ -47,6 +47,23 @@ var floors = map[string]int{
 	"marketplace/ui":            5,
 	"marketplace/store":         6,
 	"marketplace/markettest":    7,
+
+	"verify/scan":                       1,
+	"marketplace/hub":                   5,
+	"marketplace/hub/sqlstore":          6,
+	"marketplace/hub/registry":          6,
+	"marketplace/hub/signin":            6,
+	"marketplace/hub/identity":          6,
+	"marketplace/hub/publishing":        6,
+	"marketplace/hub/community":         6,
+	"marketplace/hub/insight":           6,
+	"marketplace/hub/client":            6,
+	"marketplace/hub/signin/signintest": 7,
+	"marketplace/hub/api":               7,
+	"marketplace/hub/portal":            7,
+	"marketplace/hub/server":            8,
+	"marketplace/hub/hubtest":           9,
+	"marketplace/cmd/souk":              9,
 }
 
 // doors says which of our packages may import a third-party module. Test
@@ -61,11 +78,24 @@ var doors = map[string][]string{
 	"github.com/Masterminds/semver/":         {"catalog", "catalog/resolve", "update"},
 	"github.com/klauspost/compress":          {"catalog", "catalog/publish", "catalog/mirror", "install", "install/installtest"},
 	"github.com/gofrs/flock":                 {"sandbox/safefs"},
-	"github.com/yuin/goldmark":               {"marketplace/store"},
-	"github.com/microcosm-cc/bluemonday":     {"marketplace/store"},
+	"github.com/yuin/goldmark":               {"marketplace/store", "marketplace/ui"},
+	"github.com/microcosm-cc/bluemonday":     {"marketplace/store", "marketplace/ui"},
 	"github.com/stretchr/testify":            {"*test"},
 	"golang.org/x/sys":                       {"sandbox/safefs"},
-	"golang.org/x/text":                      {"catalog", "catalog/search", "install"},
+	"golang.org/x/text":                      {"catalog", "catalog/search", "install", "verify/scan"},
+
+	"github.com/distribution/":    {"marketplace/hub/registry"},
+	"github.com/sirupsen/logrus":  {"marketplace/hub/registry"}, // distribution's logger
+	"github.com/go-jose/go-jose/": {"marketplace/hub/registry", "marketplace/hub/signin", "marketplace/hub/signin/signintest"},
+	"github.com/coreos/go-oidc/":  {"marketplace/hub/signin"},
+	"golang.org/x/oauth2":         {"marketplace/hub/signin"},
+	"github.com/go-webauthn/":     {"marketplace/hub/signin", "marketplace/hub/signin/signintest"},
+	"github.com/fxamacker/cbor/":  {"marketplace/hub/signin/signintest"},
+	"github.com/zitadel/oidc/":    {"marketplace/hub/signin/signintest"},
+	"modernc.org/sqlite":          {"marketplace/hub/sqlstore"},
+	"github.com/jackc/pgx/":       {"marketplace/hub/sqlstore"},
+	"github.com/riverqueue/":      {"marketplace/hub/sqlstore"},
+	"golang.org/x/time/rate":      {"marketplace/hub/api", "marketplace/hub/portal", "marketplace/hub/server"},
 }
 
 // tower is the order of the top folders: code imports its own folder and those to the left.
