@@ -84,18 +84,19 @@ var doors = map[string][]string{
 	"golang.org/x/sys":                       {"sandbox/safefs"},
 	"golang.org/x/text":                      {"catalog", "catalog/search", "install", "verify/scan"},
 
-	"github.com/distribution/":    {"marketplace/hub/registry"},
-	"github.com/sirupsen/logrus":  {"marketplace/hub/registry"}, // distribution's logger
-	"github.com/go-jose/go-jose/": {"marketplace/hub/registry", "marketplace/hub/signin", "marketplace/hub/signin/signintest"},
-	"github.com/coreos/go-oidc/":  {"marketplace/hub/signin"},
-	"golang.org/x/oauth2":         {"marketplace/hub/signin"},
-	"github.com/go-webauthn/":     {"marketplace/hub/signin", "marketplace/hub/signin/signintest"},
-	"github.com/fxamacker/cbor/":  {"marketplace/hub/signin/signintest"},
-	"github.com/zitadel/oidc/":    {"marketplace/hub/signin/signintest"},
-	"modernc.org/sqlite":          {"marketplace/hub/sqlstore"},
-	"github.com/jackc/pgx/":       {"marketplace/hub/sqlstore"},
-	"github.com/riverqueue/":      {"marketplace/hub/sqlstore"},
-	"golang.org/x/time/rate":      {"marketplace/hub/api", "marketplace/hub/portal", "marketplace/hub/server"},
+	"github.com/distribution/":       {"marketplace/hub/registry"},
+	"github.com/sirupsen/logrus":     {"marketplace/hub/registry"}, // distribution's logger
+	"github.com/go-jose/go-jose/":    {"marketplace/hub/registry", "marketplace/hub/signin", "marketplace/hub/signin/signintest"},
+	"github.com/coreos/go-oidc/":     {"marketplace/hub/signin"},
+	"golang.org/x/oauth2":            {"marketplace/hub/signin"},
+	"github.com/go-webauthn/":        {"marketplace/hub/signin", "marketplace/hub/signin/signintest"},
+	"github.com/fxamacker/cbor/":     {"marketplace/hub/signin/signintest"},
+	"github.com/zitadel/oidc/":       {"marketplace/hub/signin/signintest"},
+	"github.com/danielgtaylor/huma/": {"marketplace/hub/api"},
+	"modernc.org/sqlite":             {"marketplace/hub/sqlstore"},
+	"github.com/jackc/pgx/":          {"marketplace/hub/sqlstore"},
+	"github.com/riverqueue/":         {"marketplace/hub/sqlstore"},
+	"golang.org/x/time/rate":         {"marketplace/hub/api", "marketplace/hub/portal", "marketplace/hub/server"},
 }
 
 // tower is the order of the top folders: code imports its own folder and those to the left.
