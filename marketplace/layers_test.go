@@ -57,6 +57,7 @@ var floors = map[string]int{
 	"marketplace/hub/publishing":        6,
 	"marketplace/hub/community":         6,
 	"marketplace/hub/insight":           6,
+	"marketplace/hub/edge":              6,
 	"marketplace/hub/client":            6,
 	"marketplace/hub/signin/signintest": 7,
 	"marketplace/hub/api":               7,
@@ -96,7 +97,7 @@ var doors = map[string][]string{
 	"modernc.org/sqlite":             {"marketplace/hub/sqlstore"},
 	"github.com/jackc/pgx/":          {"marketplace/hub/sqlstore"},
 	"github.com/riverqueue/":         {"marketplace/hub/sqlstore"},
-	"golang.org/x/time/rate":         {"marketplace/hub/api", "marketplace/hub/portal", "marketplace/hub/server"},
+	"golang.org/x/time/rate":         {"marketplace/hub/edge"},
 }
 
 // tower is the order of the top folders: code imports its own folder and those to the left.
