@@ -1,0 +1,53 @@
+package community
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/souk-dev/souk/marketplace/hub"
+)
+
+// Options are what a Service may be told. The zero value is ready for use.
+type Options struct {
+	// PriorFor is how long the mean of all plugins is kept before it is read anew.
+	// 0: an hour.
+	PriorFor time.Duration
+}
+
+// Service does what the package documentation says. Make it with [New].
+type Service struct {
+	env      hub.Env
+	priorFor time.Duration
+
+	mu      sync.Mutex // guards the two below
+	prior   float64
+	priorAt time.Time
+}
+
+// New returns a Service over env, whose Store must be set.
+func New(env hub.Env, o Options) (*Service, error) {
+	if env.Store == nil {
+		return nil, errors.New("community needs a store")
+	}
+	if o.PriorFor < 0 {
+		return nil, errors.New("community: PriorFor is negative")
+	}
+	if o.PriorFor == 0 {
+		o.PriorFor = time.Hour
+	}
+	return &Service{env: env.WithDefaults(), priorFor: o.PriorFor}, nil
+}
+
+// Page is a part of a list. Next is empty on the last one; otherwise it is the Cursor of
+// the query for the next.
+type Page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"`
+}
+
+// Bounds of a page.
+const (
+	DefaultPage = 20
+	MaxPage     = 100
+)
