@@ -26,12 +26,12 @@ type AdvisoryQuery struct {
 	Publisher string // concerned; empty: any
 	Active    bool   // without rescinded ones
 	Cursor    string
-	Limit     int // 0: [DefaultPage]; at most [MaxPage]
+	Limit     int // 0: [hub.DefaultPage]; at most [hub.MaxPage]
 }
 
 // Advisories returns advisories, newest first. They are public.
-func (s *Service) Advisories(ctx context.Context, q AdvisoryQuery) (Page[hub.Advisory], error) {
-	return Page[hub.Advisory]{}, errNotBuilt
+func (s *Service) Advisories(ctx context.Context, q AdvisoryQuery) (hub.Page[hub.Advisory], error) {
+	return hub.Page[hub.Advisory]{}, errNotBuilt
 }
 
 // Advisory returns one advisory. They are public.

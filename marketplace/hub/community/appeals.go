@@ -33,13 +33,13 @@ type AppealQuery struct {
 	Publisher string          // empty: any
 	Mine      bool            // the actor's own
 	Cursor    string
-	Limit     int // 0: [DefaultPage]; at most [MaxPage]
+	Limit     int // 0: [hub.DefaultPage]; at most [hub.MaxPage]
 }
 
 // Appeals returns appeals, oldest first: the actor's own ones, those of a publisher to its
 // members, all to who may see the queue of reports.
-func (s *Service) Appeals(ctx context.Context, a hub.Actor, q AppealQuery) (Page[hub.Appeal], error) {
-	return Page[hub.Appeal]{}, errNotBuilt
+func (s *Service) Appeals(ctx context.Context, a hub.Actor, q AppealQuery) (hub.Page[hub.Appeal], error) {
+	return hub.Page[hub.Appeal]{}, errNotBuilt
 }
 
 // AppealByID returns an appeal to who may see the queue and whom it concerns.

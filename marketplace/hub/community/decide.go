@@ -59,13 +59,13 @@ type DecisionQuery struct {
 	About     string          // empty: any
 	Publisher string          // empty: any
 	Cursor    string
-	Limit     int // 0: [DefaultPage]; at most [MaxPage]
+	Limit     int // 0: [hub.DefaultPage]; at most [hub.MaxPage]
 }
 
 // Decisions returns decisions, newest first: all of them to who may see the queue, those
 // about a Publisher to its members.
-func (s *Service) Decisions(ctx context.Context, a hub.Actor, q DecisionQuery) (Page[hub.Decision], error) {
-	return Page[hub.Decision]{}, errNotBuilt
+func (s *Service) Decisions(ctx context.Context, a hub.Actor, q DecisionQuery) (hub.Page[hub.Decision], error) {
+	return hub.Page[hub.Decision]{}, errNotBuilt
 }
 
 // Decision returns a decision to who may see the queue, whom it concerns, and who

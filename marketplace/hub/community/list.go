@@ -22,19 +22,19 @@ type RatingsQuery struct {
 	Sort   Sort // empty: newest
 	Stars  int  // only these; 0: all
 	Cursor string
-	Limit  int // 0: [DefaultPage]; at most [MaxPage]
+	Limit  int // 0: [hub.DefaultPage]; at most [hub.MaxPage]
 }
 
 // Ratings returns the shown ratings of a plugin. Everybody may read them; the actor's
 // own ones and votes are marked.
-func (s *Service) Ratings(ctx context.Context, a hub.Actor, q RatingsQuery) (Page[RatingView], error) {
-	return Page[RatingView]{}, errNotBuilt
+func (s *Service) Ratings(ctx context.Context, a hub.Actor, q RatingsQuery) (hub.Page[RatingView], error) {
+	return hub.Page[RatingView]{}, errNotBuilt
 }
 
 // Held returns the held ratings of a plugin, or of all, oldest first, to who may see the
 // queue of reports.
-func (s *Service) Held(ctx context.Context, a hub.Actor, plugin, cursor string, limit int) (Page[RatingView], error) {
-	return Page[RatingView]{}, errNotBuilt
+func (s *Service) Held(ctx context.Context, a hub.Actor, plugin, cursor string, limit int) (hub.Page[RatingView], error) {
+	return hub.Page[RatingView]{}, errNotBuilt
 }
 
 // Summary is what a plugin's shown ratings add up to.

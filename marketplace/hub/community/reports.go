@@ -37,18 +37,18 @@ type ReportQuery struct {
 	Publisher string          // empty: any
 	Reason    string          // empty: any
 	Cursor    string
-	Limit     int // 0: [DefaultPage]; at most [MaxPage]
+	Limit     int // 0: [hub.DefaultPage]; at most [hub.MaxPage]
 }
 
 // Reports returns the queue of reports, to who may see it: the gravest reason first, in
 // the order of [Severity], and the oldest first among those.
-func (s *Service) Reports(ctx context.Context, a hub.Actor, q ReportQuery) (Page[hub.Report], error) {
-	return Page[hub.Report]{}, errNotBuilt
+func (s *Service) Reports(ctx context.Context, a hub.Actor, q ReportQuery) (hub.Page[hub.Report], error) {
+	return hub.Page[hub.Report]{}, errNotBuilt
 }
 
 // MyReports returns the actor's own reports, newest first.
-func (s *Service) MyReports(ctx context.Context, a hub.Actor, cursor string, limit int) (Page[hub.Report], error) {
-	return Page[hub.Report]{}, errNotBuilt
+func (s *Service) MyReports(ctx context.Context, a hub.Actor, cursor string, limit int) (hub.Page[hub.Report], error) {
+	return hub.Page[hub.Report]{}, errNotBuilt
 }
 
 // Report returns a report, to who made it and who may see the queue.

@@ -38,16 +38,3 @@ func New(env hub.Env, o Options) (*Service, error) {
 	}
 	return &Service{env: env.WithDefaults(), priorFor: o.PriorFor}, nil
 }
-
-// Page is a part of a list. Next is empty on the last one; otherwise it is the Cursor of
-// the query for the next.
-type Page[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next,omitempty"`
-}
-
-// Bounds of a page.
-const (
-	DefaultPage = 20
-	MaxPage     = 100
-)

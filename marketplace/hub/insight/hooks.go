@@ -57,8 +57,8 @@ func (s *Service) Hooks(ctx context.Context, a hub.Actor, publisher string) ([]h
 }
 
 // Deliveries returns the log of a hook, newest first.
-func (s *Service) Deliveries(ctx context.Context, a hub.Actor, hook, cursor string, limit int) (Page[hub.Delivery], error) {
-	return Page[hub.Delivery]{}, errNotBuilt
+func (s *Service) Deliveries(ctx context.Context, a hub.Actor, hook, cursor string, limit int) (hub.Page[hub.Delivery], error) {
+	return hub.Page[hub.Delivery]{}, errNotBuilt
 }
 
 // Redeliver sends a delivery that is done or was given up once more, with the same id and

@@ -56,16 +56,3 @@ func (s *Service) Handlers() map[string]hub.Handler {
 func (s *Service) Periodic() []hub.Periodic {
 	return []hub.Periodic{{Kind: hub.JobNumbers, Every: time.Hour, Start: true}}
 }
-
-// Page is a part of a list. Next is empty on the last one; otherwise it is the cursor for
-// the next.
-type Page[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next,omitempty"`
-}
-
-// Bounds of a page.
-const (
-	DefaultPage = 20
-	MaxPage     = 100
-)
