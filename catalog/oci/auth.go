@@ -32,7 +32,7 @@ func (c *client) login(ctx context.Context, r request, challenges []string) erro
 	case scheme == "basic":
 		return fmt.Errorf("%w: %s wants a name and a password, and there is none for it", ErrUnauthorized, c.at.registry)
 	case scheme == "bearer":
-		token, err := c.token(ctx, r.scope(), params, cred)
+		token, err := c.token(ctx, r.scopes(), params, cred)
 		if err != nil {
 			return err
 		}
@@ -42,13 +42,13 @@ func (c *client) login(ctx context.Context, r request, challenges []string) erro
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.logins[r.scope()] = header
+	c.logins[r.login()] = header
 	return nil
 }
 
 // token gets a bearer token from the realm that the registry named, as the
 // distribution spec's token authentication has it.
-func (c *client) token(ctx context.Context, scope string, params map[string]string, cred Credential) (string, error) {
+func (c *client) token(ctx context.Context, scopes []string, params map[string]string, cred Credential) (string, error) {
 	realm, err := url.Parse(params["realm"])
 	if err != nil || realm.Host == "" || realm.User != nil || realm.Scheme != "https" && !c.isHome(realm) {
 		return "", fmt.Errorf("%w: the token server must be an https:// address, not %.100q", errRefused, params["realm"])
@@ -58,7 +58,7 @@ func (c *client) token(ctx context.Context, scope string, params map[string]stri
 		return "", fmt.Errorf("%w: %s wants the credentials sent to %s; if that is right, add it to TokenHosts", errRefused, c.home, realm.Host)
 	}
 	ctx = withBudget(ctx, &budget{})
-	t, err := transport.Exchange(ctx, c.at.registry, who, &tokenTransport{c, hostPort(realm.Scheme, realm.Host)}, []string{scope},
+	t, err := transport.Exchange(ctx, c.at.registry, who, &tokenTransport{c, hostPort(realm.Scheme, realm.Host)}, scopes,
 		&transport.Challenge{Scheme: "bearer", Parameters: params, Insecure: c.at.scheme == "http"})
 	var status *transport.Error
 	switch {

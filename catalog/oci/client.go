@@ -33,7 +33,7 @@ type client struct {
 	log      *slog.Logger
 
 	mu     sync.Mutex
-	logins map[string]string // Authorization header by scope
+	logins map[string]string // Authorization header by scopes
 }
 
 func newClient(at location, o Options) *client {
@@ -90,17 +90,26 @@ type request struct {
 	url    *url.URL
 	repo   string // whose permission is needed
 	push   bool   // pull and push, not pull alone
+	from   string // of a mount: the repository to pull from, else empty
 	header http.Header
 	size   int64 // of the body
 	body   func() (io.ReadCloser, error)
 }
 
-func (r *request) scope() string {
+// scopes are what a token for the request must allow.
+func (r *request) scopes() []string {
+	s := []string{"repository:" + r.repo + ":pull"}
 	if r.push {
-		return "repository:" + r.repo + ":pull,push"
+		s[0] += ",push"
 	}
-	return "repository:" + r.repo + ":pull"
+	if r.from != "" {
+		s = append(s, "repository:"+r.from+":pull")
+	}
+	return s
 }
+
+// login is under what its login is remembered.
+func (r *request) login() string { return strings.Join(r.scopes(), " ") }
 
 // send asks and returns the answer, whatever its status: logged in, redirects
 // followed, failures repeated as far as the budget in ctx allows.
@@ -151,7 +160,7 @@ func (c *client) once(ctx context.Context, r request, u *url.URL) (*http.Respons
 	req.Header.Set("User-Agent", c.agent)
 	if c.isHome(u) {
 		c.mu.Lock()
-		if login := c.logins[r.scope()]; login != "" {
+		if login := c.logins[r.login()]; login != "" {
 			req.Header.Set("Authorization", login)
 		}
 		c.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package oci reads catalogs, plugins and evidence from an OCI registry ([Source])
-// and writes them there ([Pusher]). Any registry that speaks the distribution spec
+// Package oci reads catalogs, plugins and evidence from an OCI registry ([Source],
+// and by digest alone [Reader]), writes them there and copies releases within it
+// ([Pusher]). Any registry that speaks the distribution spec
 // will do; one without the referrers API serves evidence by the referrers tag schema.
 //
 // What it promises

@@ -29,22 +29,31 @@ func (s *Source) Evidence(ctx context.Context, r catalog.Release) (verify.Eviden
 }
 
 func (s *Source) evidence(ctx context.Context, r catalog.Release) (verify.Evidence, error) {
-	repo, raw, err := s.release(ctx, r)
+	repo, err := s.repository(r.Plugin)
+	if err != nil {
+		return verify.Evidence{}, err
+	}
+	return s.c.evidence(ctx, repo, r.Digest)
+}
+
+// evidence reads a manifest and the bundles about it.
+func (c *client) evidence(ctx context.Context, repo string, subject verify.Digest) (verify.Evidence, error) {
+	raw, err := c.manifest(ctx, repo, subject)
 	if err != nil {
 		return verify.Evidence{}, err
 	}
 	e := verify.Evidence{Manifest: raw}
-	list, err := s.c.referrers(ctx, repo, r.Digest)
+	list, err := c.referrers(ctx, repo, subject)
 	if err != nil {
 		return verify.Evidence{}, err
 	}
 	for _, d := range list {
-		found, err := s.c.bundles(ctx, repo, r.Digest, d)
+		found, err := c.bundles(ctx, repo, subject, d)
 		if err != nil {
 			return verify.Evidence{}, err
 		}
 		if e.Bundles = append(e.Bundles, found...); len(e.Bundles) > verify.MaxBundles {
-			return verify.Evidence{}, fmt.Errorf("%s has more than %d signature bundles", r.Digest.Short(), verify.MaxBundles)
+			return verify.Evidence{}, fmt.Errorf("%s has more than %d signature bundles", subject.Short(), verify.MaxBundles)
 		}
 	}
 	return e, nil

@@ -80,7 +80,8 @@ func (c Credential) String() string { return "credential of " + c.Username }
 
 // Credentials looks up who we are at a repository such as
 // "registry.example.org/plugins/catalog". An error ends the request. It is called
-// once per repository and login, and must be safe for concurrent use.
+// once per repository and login, for a mount with the repository that is written, and
+// must be safe for concurrent use. A token that has expired is asked for again.
 type Credentials func(ctx context.Context, repository string) (Credential, error)
 
 // Anonymous has no credentials.

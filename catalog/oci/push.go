@@ -44,9 +44,9 @@ func (p *Pusher) Close() error {
 
 // repository checks a repository's name and puts the prefix before it.
 func (p *Pusher) repository(repo string) (string, error) {
-	full := join(p.prefix, repo)
-	if repo == "" || len(full) > maxRepository || !repository.MatchString(full) {
-		return "", fmt.Errorf("push: %.200q is not a repository's name", full)
+	full, err := below(p.prefix, repo)
+	if err != nil {
+		return "", fmt.Errorf("push: %w", err)
 	}
 	return full, nil
 }
@@ -77,7 +77,12 @@ func (p *Pusher) PushBlob(ctx context.Context, repo string, d catalog.Descriptor
 		return answered(what, resp)
 	}
 	drain(resp)
-	to, err := p.c.follow(resp.Request.URL, resp.Header.Get("Location"))
+	return p.upload(ctx, what, full, resp, d, open)
+}
+
+// upload sends a blob to where the answer to a POST of uploads/ says.
+func (p *Pusher) upload(ctx context.Context, what, repo string, begun *http.Response, d catalog.Descriptor, open func() (io.ReadCloser, error)) error {
+	to, err := p.c.follow(begun.Request.URL, begun.Header.Get("Location"))
 	if err != nil {
 		return unreachable(ctx, what, err)
 	}
@@ -85,8 +90,8 @@ func (p *Pusher) PushBlob(ctx context.Context, repo string, d catalog.Descriptor
 	q.Set("digest", string(d.Digest))
 	to.RawQuery = q.Encode()
 	var wrong atomic.Value
-	resp, err = p.c.send(ctx, request{
-		what: what, method: http.MethodPut, url: to, repo: full, push: true, size: d.Size,
+	resp, err := p.c.send(ctx, request{
+		what: what, method: http.MethodPut, url: to, repo: repo, push: true, size: d.Size,
 		header: http.Header{"Content-Type": {"application/octet-stream"}},
 		body: func() (io.ReadCloser, error) {
 			b, err := open()
