@@ -252,3 +252,9 @@ func standing(r catalog.Release) int {
 	}
 	return 2
 }
+
+// Publishers returns who owns which namespace, as it was set or published last.
+func (c *Catalog) Publishers() []catalog.Publisher { return slices.Clone(c.publishers) }
+
+// Advisories returns all advisories, as they were set or published last.
+func (c *Catalog) Advisories() []catalog.Advisory { return slices.Clone(c.advisories.Advisories) }

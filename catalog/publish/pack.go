@@ -16,7 +16,6 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -62,7 +61,7 @@ func (o PackOptions) defaults() PackOptions {
 type Package struct {
 	Manifest catalog.Manifest
 	OCI      catalog.Descriptor   // the OCI manifest: media type, digest, size
-	Blobs    []catalog.Descriptor // config, content, then media; each digest once
+	Blobs    []catalog.Descriptor // content, config, then media; each digest once
 	Artifact catalog.Artifact     // what the OCI manifest says
 
 	raw  []byte
@@ -130,14 +129,6 @@ type packer struct {
 	pkg  *Package
 }
 
-// entry is a file or directory to pack.
-type entry struct {
-	name string
-	dir  bool
-	exec bool
-	size int64
-}
-
 func (k *packer) pack() error {
 	config, err := k.m.Canonical()
 	if err != nil {
@@ -189,76 +180,16 @@ func (k *packer) add(mediaType string, b []byte) catalog.OCIDescriptor {
 }
 
 func (k *packer) walk(manifestSize int64) ([]entry, error) {
-	var out []entry
-	var total int64
-	keys := make(map[string]string)
-	err := fs.WalkDir(k.fsys, ".", func(name string, d fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case k.ctx.Err() != nil:
-			return k.ctx.Err()
-		case name == ".":
-			return nil
-		}
-		if err := catalog.CheckPath(name); err != nil {
-			return err
-		}
-		key := catalog.PathKey(name)
-		if other, double := keys[key]; double {
-			return fmt.Errorf("%q and %q are one file on some systems", other, name)
-		}
-		keys[key] = name
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		e := entry{name: name, dir: d.IsDir(), exec: info.Mode()&0o111 != 0, size: info.Size()}
-		if name == k.m.Runtime.Entry && k.m.Runtime.Kind == catalog.RuntimeProcess {
-			e.exec = true
-		}
-		switch {
-		case e.dir:
-			e.size = 0
-		case !info.Mode().IsRegular():
-			return fmt.Errorf("%q is a %s: only regular files and directories are packed", name, info.Mode().Type())
-		case name == ManifestFile:
-			e.size, e.exec = manifestSize, false
-		}
-		if e.size > k.o.MaxFile {
-			return fmt.Errorf("%q has %d bytes, more than %d", name, e.size, k.o.MaxFile)
-		}
-		if total += e.size; total > k.o.MaxUnpacked {
-			return fmt.Errorf("all files have more than %d bytes", k.o.MaxUnpacked)
-		}
-		if out = append(out, e); len(out) > k.o.MaxEntries {
-			return fmt.Errorf("more than %d files and directories", k.o.MaxEntries)
-		}
-		return nil
-	})
-	slices.SortFunc(out, func(a, b entry) int { return strings.Compare(a.name, b.name) })
-	return out, err
+	w := walker{o: k.o, m: k.m, manifestSize: manifestSize, fault: func(_, _ string, err error) error { return err }}
+	return w.walk(k.ctx, k.fsys)
 }
 
 // checkNamed checks that every file which the manifest names is there.
 func (k *packer) checkNamed(entries []entry) error {
-	kind := make(map[string]entry, len(entries))
-	for _, e := range entries {
-		kind[e.name] = e
-	}
-	named := map[string]string{"runtime.entry": k.m.Runtime.Entry, "docs": k.m.Docs, "changelog": k.m.Changelog, "icon": k.m.Icon}
-	for i, s := range k.m.Screenshots {
-		named[fmt.Sprintf("screenshots[%d].file", i)] = s.File
-	}
 	var missing []error
-	for field, file := range named {
-		e, ok := kind[file]
-		served := field == "runtime.entry" && k.m.Runtime.Kind == catalog.RuntimeStatic
-		if file != "" && (!ok || e.dir && !served) {
-			missing = append(missing, fmt.Errorf("plugin.json: %s: there is no file %q", field, file))
-		}
+	for _, n := range missingFiles(k.m, entries) {
+		missing = append(missing, fmt.Errorf("plugin.json: %s: there is no file %q", n.field, n.file))
 	}
-	slices.SortFunc(missing, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(missing...)
 }
 
@@ -324,15 +255,9 @@ func (k *packer) write(w *tar.Writer, e entry, config []byte) error {
 
 // media returns the layers of the detail page, each file once.
 func (k *packer) media() ([]catalog.OCIDescriptor, error) {
-	files := []string{k.m.Docs, k.m.Changelog, k.m.Icon}
-	for _, s := range k.m.Screenshots {
-		files = append(files, s.File)
-	}
 	var out []catalog.OCIDescriptor
-	for i, name := range files {
-		if name == "" || slices.Contains(files[:i], name) {
-			continue
-		}
+	for _, n := range mediaFiles(k.m) {
+		name := n.file
 		b, err := readFile(k.fsys, name, catalog.MaxMedia)
 		if err != nil {
 			return nil, err
@@ -378,7 +303,17 @@ func readFile(fsys fs.FS, name string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case int64(len(b)) > limit:
-		return nil, fmt.Errorf("%s has more than %d bytes", name, limit)
+		return nil, &tooLongError{name, limit}
 	}
 	return b, nil
+}
+
+// tooLongError says that a file is longer than the reader wants to hold.
+type tooLongError struct {
+	name  string
+	limit int64
+}
+
+func (e *tooLongError) Error() string {
+	return fmt.Sprintf("%s has more than %d bytes", e.name, e.limit)
 }

@@ -160,11 +160,7 @@ func (c *Catalog) sign(ctx context.Context, t Target, op string, do func(*tuf.Re
 	if err != nil {
 		return wrap(err)
 	}
-	var m *catalog.CatalogManifest
-	if c.serial > 0 {
-		published := (&layout{segments: c.segments}).manifest(c.serial)
-		m = &published
-	}
+	m := c.published()
 	err = c.show(ctx, t, p, func() ([]byte, error) {
 		c.tuf = signed
 		return c.state(m)
@@ -193,6 +189,19 @@ func (c *Catalog) show(ctx context.Context, t Target, p *tuf.Publication, commit
 		}
 	}
 	return nil
+}
+
+// State returns the catalog for [Open], as [Target.Keep] is given it: what was
+// published, not the changes since then. It holds nothing secret.
+func (c *Catalog) State() ([]byte, error) { return c.state(c.published()) }
+
+// published is the catalog manifest of the last publish, nil before the first.
+func (c *Catalog) published() *catalog.CatalogManifest {
+	if c.serial == 0 {
+		return nil
+	}
+	m := (&layout{segments: c.segments}).manifest(c.serial)
+	return &m
 }
 
 func (c *Catalog) state(m *catalog.CatalogManifest) ([]byte, error) {

@@ -62,9 +62,17 @@ func Push(ctx context.Context, r Registry, prefix string, p *Package, signer ver
 	if err != nil {
 		return wrap(err)
 	}
+	if err := pushPackage(ctx, r, repo, p, [][]byte{bundle}); err != nil {
+		return wrap(err)
+	}
+	return nil
+}
+
+// pushPackage pushes a package under the tag of its version, and what proves it.
+func pushPackage(ctx context.Context, r Registry, repo string, p *Package, bundles [][]byte) error {
 	for _, d := range p.Blobs {
 		if err := r.PushBlob(ctx, repo, d, func() (io.ReadCloser, error) { return p.Open(d.Digest) }); err != nil {
-			return wrap(err)
+			return err
 		}
 	}
 	got, err := r.PushManifest(ctx, repo, Tag(p.Manifest.Version), catalog.TypeManifest, p.raw)
@@ -72,15 +80,22 @@ func Push(ctx context.Context, r Registry, prefix string, p *Package, signer ver
 		err = fmt.Errorf("%w: the registry stored the manifest as %s, not %s", verify.ErrDigest, got, p.OCI.Digest)
 	}
 	if err != nil {
-		return wrap(err)
+		return err
 	}
-	if err := r.Attach(ctx, repo, p.OCI, TypeBundle, bundle, map[string]string{
-		"dev.sigstore.bundle.content":       "dsse-envelope",
-		"dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1",
-	}); err != nil {
-		return wrap(err)
+	for _, b := range bundles {
+		if err := r.Attach(ctx, repo, p.OCI, TypeBundle, b, bundleAnnotations()); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// bundleAnnotations are those that cosign v3 writes.
+func bundleAnnotations() map[string]string {
+	return map[string]string{
+		"dev.sigstore.bundle.content":       "dsse-envelope",
+		"dev.sigstore.bundle.predicateType": "https://sigstore.dev/cosign/sign/v1",
+	}
 }
 
 // pushBytes pushes a small blob.
