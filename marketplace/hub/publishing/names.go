@@ -1,0 +1,111 @@
+package publishing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/mail"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/marketplace/hub"
+)
+
+// checkNamespace holds a name to the grammar of ids.
+func checkNamespace(name string) error {
+	if _, err := catalog.ParsePluginID(name + "/xx"); err != nil || strings.Contains(name, "/") {
+		return fmt.Errorf("must be 2 to %d of a-z, 0-9 and single inner hyphens, beginning with a letter", catalog.MaxIDPart)
+	}
+	return nil
+}
+
+// reservedNames are those that would make an address or a repository mean something
+// else, whatever an administrator reserves.
+var reservedNames = map[string]string{
+	"catalog": "is where the catalog lies", "staging": "is where submissions lie", "souk": "is the name of the marketplace",
+	"admin": "is a word of the hub", "api": "is a word of the hub", "auth": "is a word of the hub", "login": "is a word of the hub",
+	"system": "is a word of the hub", "hub": "is a word of the hub", "official": "promises what nobody checks",
+	"verified": "promises what nobody checks", "support": "promises what nobody checks", "security": "promises what nobody checks",
+}
+
+// freeNamespace says why a namespace cannot be taken.
+func freeNamespace(ctx context.Context, tx hub.Tx, name string) error {
+	if why, reserved := reservedNames[name]; reserved {
+		return hub.Invalid("namespace", "is reserved: %s", why)
+	}
+	switch r, err := tx.Reserved().Get(ctx, name); {
+	case err == nil:
+		return hub.Invalid("namespace", "is reserved: %s", r.Reason)
+	case !errors.Is(err, hub.ErrNotFound):
+		return err
+	}
+	switch _, err := tx.Publishers().Get(ctx, name); {
+	case err == nil:
+		return fmt.Errorf("the namespace %s is taken: %w", name, hub.ErrExists)
+	case !errors.Is(err, hub.ErrNotFound):
+		return err
+	}
+	want := Skeleton(name)
+	for last := ""; ; {
+		page, err := tx.Publishers().List(ctx, hub.Query{Where: []hub.Cond{hub.Gt("namespace", last)}})
+		if err != nil {
+			return err
+		}
+		for _, p := range page {
+			if last = p.Namespace; Skeleton(p.Namespace) == want {
+				return hub.Invalid("namespace", "looks like %s, which is somebody else's", p.Namespace)
+			}
+		}
+		if len(page) < hub.MaxList {
+			break
+		}
+	}
+	all, err := tx.Reserved().List(ctx, hub.Query{})
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if Skeleton(r.Name) == want {
+			return hub.Invalid("namespace", "looks like the reserved name %s", r.Name)
+		}
+	}
+	return nil
+}
+
+// Skeleton returns what is equal for two names that people take for each other: without
+// hyphens, with digits and pairs of letters as the letters that they look like.
+func Skeleton(name string) string {
+	s := strings.NewReplacer("-", "", "0", "o", "1", "l", "i", "l", "3", "e", "4", "a", "5", "s", "7", "t", "8", "b", "9", "g").Replace(name)
+	return strings.NewReplacer("rn", "m", "vv", "w", "cl", "d", "nn", "m").Replace(s)
+}
+
+// checkProse checks a text of several lines; empty is in order.
+func checkProse(s string, most int) error {
+	if s == "" {
+		return nil
+	}
+	if n := utf8.RuneCountInString(s); n > most {
+		return fmt.Errorf("has %d characters, more than %d", n, most)
+	}
+	for line := range strings.Lines(s) {
+		line = strings.TrimSpace(strings.ReplaceAll(line, "\t", " "))
+		if line == "" {
+			continue
+		}
+		if err := catalog.CheckText(line, most); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkContact(s string) error {
+	if s == "" {
+		return nil
+	}
+	if a, err := mail.ParseAddress(s); err != nil || a.Address != s || len(s) > maxContact {
+		return hub.Invalid("contact", "must be a plain mail address")
+	}
+	return nil
+}

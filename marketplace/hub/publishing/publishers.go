@@ -1,0 +1,331 @@
+package publishing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/marketplace/hub"
+)
+
+// Bounds of a publisher.
+const (
+	maxAbout   = 2000 // characters
+	maxContact = 200
+	maxMembers = 100
+	maxProofs  = 20 // each is checked every day
+)
+
+// PublisherEdit is what an owner may say of a publisher. Namespace is looked at by
+// [Service.CreatePublisher] only.
+type PublisherEdit struct {
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`               // 1 to 60 characters
+	Homepage  string `json:"homepage,omitempty"` // https
+	About     string `json:"about,omitempty"`    // plain text, at most 2000 characters
+	Contact   string `json:"contact,omitempty"`  // mail address, seen by moderators
+}
+
+func (e *PublisherEdit) check() error {
+	p := catalog.Publisher{Namespace: "xx", Name: e.Name, Homepage: e.Homepage}
+	if err := catalog.CheckText(e.Name, catalog.MaxPluginName); err != nil {
+		return hub.Invalid("name", "%v", err)
+	}
+	if p.Check() != nil {
+		return hub.Invalid("homepage", "must be an https address of at most %d bytes", catalog.MaxURL)
+	}
+	if err := checkProse(e.About, maxAbout); err != nil {
+		return hub.Invalid("about", "%v", err)
+	}
+	return checkContact(e.Contact)
+}
+
+// CreatePublisher takes a namespace for the account that asks, which becomes its owner.
+// The name must be free, not reserved, and not look like one that is taken
+// ([hub.InvalidError] says which); an account can have [hub.Policy].MaxPublishers.
+func (s *Service) CreatePublisher(ctx context.Context, a hub.Actor, in PublisherEdit) (hub.Publisher, error) {
+	if err := a.May(hub.ActPublisherCreate, hub.Object{}); err != nil {
+		return hub.Publisher{}, err
+	}
+	if a.Account == "" {
+		return hub.Publisher{}, hub.ErrUnauthenticated
+	}
+	if err := checkNamespace(in.Namespace); err != nil {
+		return hub.Publisher{}, hub.Invalid("namespace", "%v", err)
+	}
+	if err := in.check(); err != nil {
+		return hub.Publisher{}, err
+	}
+	now, policy := s.now(), s.policy()
+	return inUpdate(ctx, s, func(tx hub.Tx) (hub.Publisher, error) {
+		owned, err := tx.Members().Count(ctx, hub.Eq("account", a.Account), hub.Eq("role", hub.MemberOwner))
+		if err != nil {
+			return hub.Publisher{}, err
+		}
+		if owned >= int64(policy.MaxPublishers) {
+			return hub.Publisher{}, &hub.LimitError{What: fmt.Sprintf("%d publishers an account", policy.MaxPublishers)}
+		}
+		if err := freeNamespace(ctx, tx, in.Namespace); err != nil {
+			return hub.Publisher{}, err
+		}
+		p := hub.Publisher{
+			Namespace: in.Namespace, Name: in.Name, Homepage: in.Homepage, About: in.About, Contact: in.Contact,
+			State: hub.PublisherActive, Created: now,
+		}
+		if err := tx.Publishers().Insert(ctx, &p); err != nil {
+			return hub.Publisher{}, err
+		}
+		owner := hub.Member{Publisher: p.Namespace, Account: a.Account, Role: hub.MemberOwner, Added: now}
+		if err := tx.Members().Put(ctx, &owner); err != nil {
+			return hub.Publisher{}, err
+		}
+		if err := hub.Record(ctx, tx, a, now, hub.ActPublisherCreate, "publisher "+p.Namespace, map[string]string{"name": p.Name}); err != nil {
+			return hub.Publisher{}, err
+		}
+		return p, hub.MarkChanged(ctx, tx, "")
+	})
+}
+
+// EditPublisher changes what is said of a publisher. rev is the revision that was read;
+// 0 overwrites whatever is there.
+func (s *Service) EditPublisher(ctx context.Context, a hub.Actor, namespace string, rev int64, in PublisherEdit) (hub.Publisher, error) {
+	if err := a.May(hub.ActPublisherEdit, hub.Object{Publisher: namespace}); err != nil {
+		return hub.Publisher{}, err
+	}
+	if err := in.check(); err != nil {
+		return hub.Publisher{}, err
+	}
+	return inUpdate(ctx, s, func(tx hub.Tx) (hub.Publisher, error) {
+		p, err := tx.Publishers().Get(ctx, namespace)
+		if err != nil {
+			return p, err
+		}
+		if err := checkRev(rev, p.Rev); err != nil {
+			return p, err
+		}
+		shown := p.Name != in.Name || p.Homepage != in.Homepage
+		p.Name, p.Homepage, p.About, p.Contact = in.Name, in.Homepage, in.About, in.Contact
+		if err := tx.Publishers().Update(ctx, &p); err != nil {
+			return p, err
+		}
+		if err := hub.Record(ctx, tx, a, s.now(), hub.ActPublisherEdit, "publisher "+namespace, map[string]string{"name": p.Name, "homepage": p.Homepage}); err != nil {
+			return p, err
+		}
+		if !shown {
+			return p, nil
+		}
+		return p, hub.MarkChanged(ctx, tx, "")
+	})
+}
+
+// Publisher returns what everybody may know of a publisher; Contact is empty.
+func (s *Service) Publisher(ctx context.Context, namespace string) (hub.Publisher, error) {
+	p, err := inView(ctx, s, func(tx hub.Tx) (hub.Publisher, error) { return tx.Publishers().Get(ctx, namespace) })
+	p.Contact = ""
+	return p, err
+}
+
+// Publishers lists publishers by their namespaces, those after after, at most limit of
+// them (0: 50, at most 200); Contact is empty. find, when not empty, must stand in the
+// namespace or name.
+func (s *Service) Publishers(ctx context.Context, find, after string, limit int) ([]hub.Publisher, error) {
+	limit = bounded(limit)
+	return inView(ctx, s, func(tx hub.Tx) ([]hub.Publisher, error) {
+		q := hub.Query{Where: []hub.Cond{hub.Gt("namespace", after)}, Limit: limit}
+		if find != "" {
+			q.Where = append(q.Where, hub.Has("namespace", find))
+		}
+		all, err := tx.Publishers().List(ctx, q)
+		for i := range all {
+			all[i].Contact = ""
+		}
+		return all, err
+	})
+}
+
+// Inside is all of a publisher that its members and the hub's staff see.
+type Inside struct {
+	Publisher hub.Publisher  `json:"publisher"`
+	Members   []hub.Member   `json:"members"`
+	Signers   []hub.Signer   `json:"signers"`
+	Proofs    []hub.Proof    `json:"proofs"`
+	Trusted   []hub.Trusted  `json:"trusted"`
+	Transfer  *hub.Transfer  `json:"transfer,omitempty"` // the one that is under way
+	Plugins   []hub.Plugin   `json:"plugins"`
+	Role      hub.MemberRole `json:"role,omitempty"` // of who asks
+}
+
+// Inside returns a publisher as its members see it. For others it is not there.
+func (s *Service) Inside(ctx context.Context, a hub.Actor, namespace string) (Inside, error) {
+	if err := a.May(hub.ActSubmissionRead, hub.Object{Publisher: namespace}); err != nil {
+		return Inside{}, hide(err)
+	}
+	of := hub.Query{Where: []hub.Cond{hub.Eq("publisher", namespace)}}
+	return inView(ctx, s, func(tx hub.Tx) (in Inside, err error) {
+		in.Role = a.Memberships[namespace]
+		if in.Publisher, err = tx.Publishers().Get(ctx, namespace); err != nil {
+			return in, err
+		}
+		if in.Members, err = tx.Members().List(ctx, of); err != nil {
+			return in, err
+		}
+		if in.Signers, err = tx.Signers().List(ctx, of); err != nil {
+			return in, err
+		}
+		if in.Proofs, err = tx.Proofs().List(ctx, of); err != nil {
+			return in, err
+		}
+		if in.Trusted, err = tx.Trusted().List(ctx, of); err != nil {
+			return in, err
+		}
+		if in.Plugins, err = tx.Plugins().List(ctx, of); err != nil {
+			return in, err
+		}
+		t, err := openTransfer(ctx, tx, namespace)
+		if err == nil {
+			in.Transfer = &t
+		} else if !errors.Is(err, hub.ErrNotFound) {
+			return in, err
+		}
+		return in, nil
+	})
+}
+
+// Mine returns the publishers that who asks is a member of.
+func (s *Service) Mine(ctx context.Context, a hub.Actor) ([]hub.Publisher, error) {
+	if a.Account == "" {
+		return nil, hub.ErrUnauthenticated
+	}
+	return inView(ctx, s, func(tx hub.Tx) ([]hub.Publisher, error) {
+		ms, err := tx.Members().List(ctx, hub.Query{Where: []hub.Cond{hub.Eq("account", a.Account)}})
+		if err != nil {
+			return nil, err
+		}
+		var out []hub.Publisher
+		for _, m := range ms {
+			if t := a.Token; t != nil && t.Publisher != "" && t.Publisher != m.Publisher {
+				continue
+			}
+			p, err := tx.Publishers().Get(ctx, m.Publisher)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, p)
+		}
+		return out, nil
+	})
+}
+
+// SetMember adds an account to a publisher, or changes its role. The last owner stays one.
+func (s *Service) SetMember(ctx context.Context, a hub.Actor, namespace, account string, role hub.MemberRole) error {
+	if err := a.May(hub.ActPublisherMembers, hub.Object{Publisher: namespace}); err != nil {
+		return err
+	}
+	if role != hub.MemberOwner && role != hub.MemberMaintainer {
+		return hub.Invalid("role", "must be owner or maintainer")
+	}
+	now := s.now()
+	return s.env.Store.Update(ctx, func(tx hub.Tx) error {
+		if _, err := tx.Publishers().Get(ctx, namespace); err != nil {
+			return err
+		}
+		acc, err := tx.Accounts().Get(ctx, account)
+		if errors.Is(err, hub.ErrNotFound) || err == nil && acc.State != hub.AccountActive {
+			return hub.Invalid("account", "is not an active account")
+		}
+		if err != nil {
+			return err
+		}
+		all, err := members(ctx, tx, namespace)
+		if err != nil {
+			return err
+		}
+		m := hub.Member{Publisher: namespace, Account: account, Role: role, Added: now}
+		known := false
+		for _, old := range all {
+			if old.Account == account {
+				m.Added, known = old.Added, true
+			}
+		}
+		if !known && len(all) >= maxMembers {
+			return &hub.LimitError{What: fmt.Sprintf("%d members a publisher", maxMembers)}
+		}
+		if role != hub.MemberOwner && lastOwner(all, account) {
+			return fmt.Errorf("%s is the last owner of %s; make somebody else an owner first: %w", account, namespace, hub.ErrState)
+		}
+		if err := tx.Members().Put(ctx, &m); err != nil {
+			return err
+		}
+		if !known {
+			n := hub.Notice{Title: fmt.Sprintf("You are now %s of %s", role, namespace), Kind: "publisher", Subject: namespace}
+			if err := hub.Notify(ctx, tx, now, []string{account}, n); err != nil {
+				return err
+			}
+		}
+		return hub.Record(ctx, tx, a, now, hub.ActPublisherMembers, "publisher "+namespace, map[string]any{"account": account, "role": role})
+	})
+}
+
+// RemoveMember takes an account out of a publisher, and with it the tokens that were
+// made for it there. The last owner stays. Whoever wants to may leave.
+func (s *Service) RemoveMember(ctx context.Context, a hub.Actor, namespace, account string) error {
+	if leaves := account == a.Account && account != "" && a.Token == nil; !leaves {
+		if err := a.May(hub.ActPublisherMembers, hub.Object{Publisher: namespace}); err != nil {
+			return err
+		}
+	}
+	now := s.now()
+	return s.env.Store.Update(ctx, func(tx hub.Tx) error {
+		all, err := members(ctx, tx, namespace)
+		if err != nil {
+			return err
+		}
+		if lastOwner(all, account) {
+			return fmt.Errorf("%s is the last owner of %s; make somebody else an owner first: %w", account, namespace, hub.ErrState)
+		}
+		if _, err := tx.Members().Get(ctx, namespace, account); err != nil {
+			return err
+		}
+		if err := removeMember(ctx, tx, namespace, account); err != nil {
+			return err
+		}
+		return hub.Record(ctx, tx, a, now, hub.ActPublisherMembers, "publisher "+namespace, map[string]any{"account": account, "removed": true})
+	})
+}
+
+// removeMember removes a membership and what acts by it: tokens for this publisher, and
+// workloads whose tokens would act for the account.
+func removeMember(ctx context.Context, tx hub.Tx, namespace, account string) error {
+	if err := tx.Members().Delete(ctx, namespace, account); err != nil {
+		return err
+	}
+	if _, err := tx.Tokens().DeleteWhere(ctx, hub.Eq("account", account), hub.Eq("publisher", namespace)); err != nil {
+		return err
+	}
+	_, err := tx.Trusted().DeleteWhere(ctx, hub.Eq("added_by", account), hub.Eq("publisher", namespace))
+	return err
+}
+
+// lastOwner reports whether the account is the only owner.
+func lastOwner(all []hub.Member, account string) bool {
+	is, others := false, 0
+	for _, m := range all {
+		switch {
+		case m.Role != hub.MemberOwner:
+		case m.Account == account:
+			is = true
+		default:
+			others++
+		}
+	}
+	return is && others == 0
+}
+
+// bounded returns the number of records that a list has.
+func bounded(limit int) int {
+	if limit <= 0 {
+		return 50
+	}
+	return min(limit, 200)
+}
