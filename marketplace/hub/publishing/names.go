@@ -10,6 +10,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/marketplace/hub"
+	"github.com/souk-dev/souk/verify/scan"
 )
 
 // checkNamespace holds a name to the grammar of ids.
@@ -46,39 +47,43 @@ func freeNamespace(ctx context.Context, tx hub.Tx, name string) error {
 	case !errors.Is(err, hub.ErrNotFound):
 		return err
 	}
-	want := Skeleton(name)
+	var reserved, verified []string
+	all, err := tx.Reserved().List(ctx, hub.Query{})
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		reserved = append(reserved, r.Name)
+	}
+	want := skeleton(name)
 	for last := ""; ; {
 		page, err := tx.Publishers().List(ctx, hub.Query{Where: []hub.Cond{hub.Gt("namespace", last)}})
 		if err != nil {
 			return err
 		}
 		for _, p := range page {
-			if last = p.Namespace; Skeleton(p.Namespace) == want {
+			if last = p.Namespace; skeleton(p.Namespace) == want {
 				return hub.Invalid("namespace", "looks like %s, which is somebody else's", p.Namespace)
+			}
+			if p.Verified {
+				verified = append(verified, p.Namespace)
 			}
 		}
 		if len(page) < hub.MaxList {
 			break
 		}
 	}
-	all, err := tx.Reserved().List(ctx, hub.Query{})
-	if err != nil {
-		return err
+	if m, ok := scan.Similar(name, reserved); ok {
+		return hub.Invalid("namespace", "looks like the reserved name %s: %s", m.Name, m.Why)
 	}
-	for _, r := range all {
-		if Skeleton(r.Name) == want {
-			return hub.Invalid("namespace", "looks like the reserved name %s", r.Name)
-		}
+	if m, ok := scan.Similar(name, verified); ok {
+		return hub.Invalid("namespace", "looks like %s, a verified publisher: %s", m.Name, m.Why)
 	}
 	return nil
 }
 
-// Skeleton returns what is equal for two names that people take for each other: without
-// hyphens, with digits and pairs of letters as the letters that they look like.
-func Skeleton(name string) string {
-	s := strings.NewReplacer("-", "", "0", "o", "1", "l", "i", "l", "3", "e", "4", "a", "5", "s", "7", "t", "8", "b", "9", "g").Replace(name)
-	return strings.NewReplacer("rn", "m", "vv", "w", "cl", "d", "nn", "m").Replace(s)
-}
+// skeleton is equal for two names that people take for each other; hyphens are not seen.
+func skeleton(name string) string { return scan.Skeleton(strings.ReplaceAll(name, "-", "")) }
 
 // checkProse checks a text of several lines; empty is in order.
 func checkProse(s string, most int) error {

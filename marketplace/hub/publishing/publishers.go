@@ -126,21 +126,33 @@ func (s *Service) Publisher(ctx context.Context, namespace string) (hub.Publishe
 	return p, err
 }
 
-// Publishers lists publishers by their namespaces, those after after, at most limit of
-// them (0: 50, at most 200); Contact is empty. find, when not empty, must stand in the
-// namespace or name.
-func (s *Service) Publishers(ctx context.Context, find, after string, limit int) ([]hub.Publisher, error) {
-	limit = bounded(limit)
-	return inView(ctx, s, func(tx hub.Tx) ([]hub.Publisher, error) {
-		q := hub.Query{Where: []hub.Cond{hub.Gt("namespace", after)}, Limit: limit}
-		if find != "" {
-			q.Where = append(q.Where, hub.Has("namespace", find))
+// PublisherQuery chooses publishers.
+type PublisherQuery struct {
+	Find     string // stands in the namespace; empty: any
+	State    hub.PublisherState
+	Verified bool   // only those with a proof that holds
+	Cursor   string // of the page before
+	Limit    int    // 0: [hub.DefaultPage]; at most [hub.MaxPage]
+}
+
+// Publishers lists publishers in the order of their namespaces; Contact is empty.
+func (s *Service) Publishers(ctx context.Context, in PublisherQuery) (hub.Page[hub.Publisher], error) {
+	q := hub.Query{}
+	if in.Find != "" {
+		q.Where = append(q.Where, hub.Has("namespace", in.Find))
+	}
+	if in.State != "" {
+		q.Where = append(q.Where, hub.Eq("state", in.State))
+	}
+	if in.Verified {
+		q.Where = append(q.Where, hub.Eq("verified", true))
+	}
+	return inView(ctx, s, func(tx hub.Tx) (hub.Page[hub.Publisher], error) {
+		p, err := hub.ListPage(ctx, tx.Publishers(), q, in.Cursor, in.Limit, func(p hub.Publisher) []any { return []any{p.Namespace} })
+		for i := range p.Items {
+			p.Items[i].Contact = ""
 		}
-		all, err := tx.Publishers().List(ctx, q)
-		for i := range all {
-			all[i].Contact = ""
-		}
-		return all, err
+		return p, err
 	})
 }
 
@@ -320,12 +332,4 @@ func lastOwner(all []hub.Member, account string) bool {
 		}
 	}
 	return is && others == 0
-}
-
-// bounded returns the number of records that a list has.
-func bounded(limit int) int {
-	if limit <= 0 {
-		return 50
-	}
-	return min(limit, 200)
 }

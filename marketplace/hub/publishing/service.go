@@ -18,24 +18,23 @@ import (
 	"github.com/souk-dev/souk/verify/tuf"
 )
 
-// Registry is what publishing needs of an OCI registry. Repositories are named below
-// the prefix that the implementation knows; package catalog/oci has one. Everything
-// that writes can be repeated. What is not there is [catalog.ErrNotFound], a registry
-// that does not answer [catalog.ErrUnavailable], wrong bytes [verify.ErrDigest].
+// Registry is what publishing writes through; *oci.Pusher is one. Everything it does can
+// be repeated: what is there already is success.
 type Registry interface {
 	publish.Registry
-	// Manifest reads a manifest by its digest.
+	// Copy makes a manifest of repository from, its blobs and what refers to it appear
+	// in repository to, and tags it.
+	Copy(ctx context.Context, to, from, tag string, d verify.Digest) error
+}
+
+// Reader reads repositories by digest; *oci.Reader is one. What is not there is
+// [catalog.ErrNotFound], a registry that does not answer [catalog.ErrUnavailable], wrong
+// bytes are [verify.ErrDigest].
+type Reader interface {
 	Manifest(ctx context.Context, repo string, d verify.Digest) ([]byte, error)
-	// Blob opens a blob; the reader checks digest and size while it streams.
-	Blob(ctx context.Context, repo string, d verify.Digest, size int64) (io.ReadCloser, error)
+	Blob(ctx context.Context, repo string, d catalog.Descriptor) (io.ReadCloser, error)
 	// Evidence reads a manifest and the bundles about it.
 	Evidence(ctx context.Context, repo string, d verify.Digest) (verify.Evidence, error)
-	// Copy copies a manifest with its blobs and what refers to it, by mount where the
-	// registry can, and tags it.
-	Copy(ctx context.Context, from, to string, d verify.Digest, tag string) error
-	// Metadata reads a file of a catalog by its name, at most limit bytes; one that is
-	// not there is an error that wraps fs.ErrNotExist.
-	Metadata(ctx context.Context, repo, name string, limit int64) ([]byte, error)
 }
 
 // Attester signs what the hub says about a release; *sigstore.KeySigner is one.
@@ -49,9 +48,14 @@ type Resolver interface {
 	LookupTXT(ctx context.Context, name string) ([]string, error)
 }
 
-// Options of [New]. Registry, Verifier, Attester, Keys and Scanners are required.
+// Options of [New]. Registry, Reader, Source, Verifier, Attester, Keys and Scanners are
+// required. Registry and Reader know the same repositories by the same names.
 type Options struct {
 	Registry Registry
+	Reader   Reader
+	// Source is the catalog as panels read it (*oci.Source): what was published is read
+	// back from it and verified.
+	Source catalog.Source
 	// Verifier says who signed a release, and a hand-over.
 	Verifier verify.Verifier
 	// Attester signs the review that is attached to every release.
@@ -112,8 +116,8 @@ func New(env hub.Env, o Options) (*Service, error) {
 	switch {
 	case env.Store == nil:
 		return nil, errors.New("publishing: a store is needed")
-	case o.Registry == nil:
-		return nil, errors.New("publishing: a registry is needed")
+	case o.Registry == nil || o.Reader == nil || o.Source == nil:
+		return nil, errors.New("publishing: a registry to write to, to read from, and to read the catalog back from is needed")
 	case o.Verifier == nil:
 		return nil, errors.New("publishing: a verifier is needed: nothing unsigned is published")
 	case o.Attester == nil:

@@ -112,12 +112,12 @@ func (s *Service) Submission(ctx context.Context, a hub.Actor, id string) (Detai
 }
 
 // Submissions lists submissions, newest first.
-func (s *Service) Submissions(ctx context.Context, a hub.Actor, f SubmissionFilter) ([]hub.Submission, error) {
-	return nil, errNotYet
+func (s *Service) Submissions(ctx context.Context, a hub.Actor, f SubmissionFilter) (hub.Page[hub.Submission], error) {
+	return hub.Page[hub.Submission]{}, errNotYet
 }
 
 // Queue lists what waits for a reviewer: in review or with a scan that went wrong, the
-// highest risk first and of the same the oldest; at most limit (0: 50, at most 200). The
+// highest risk first and of the same the oldest; at most limit (0: [hub.DefaultPage], at most [hub.MaxPage]). The
 // number is of all that wait.
 func (s *Service) Queue(ctx context.Context, a hub.Actor, limit int) ([]hub.Submission, int, error) {
 	return nil, 0, errNotYet

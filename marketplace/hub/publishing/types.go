@@ -31,8 +31,8 @@ type SubmissionFilter struct {
 	Publisher string      // empty: of any publisher that who asks may see
 	Plugin    string      // likewise
 	States    []hub.State // empty: any
-	After     string      // id of the last one of the page before
-	Limit     int         // 0: 50, at most 200
+	Cursor    string      // of the page before
+	Limit     int         // 0: [hub.DefaultPage]; at most [hub.MaxPage]
 }
 
 // Detail is a submission with all that belongs to it.
