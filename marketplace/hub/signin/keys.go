@@ -6,7 +6,6 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -106,19 +105,14 @@ func (s *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 			s.err = err
 			return nil, err
 		}
-		known := false
 		for _, k := range keys {
 			if header.KeyID != "" && k.id != header.KeyID || k.algorithm != "" && k.algorithm != header.Algorithm {
 				continue
 			}
-			known = header.KeyID != ""
 			if payload, err := jws.Verify(k.public); err == nil {
 				return payload, nil
 			}
 		}
-		if known { // its key is there and did not sign it: newer keys change nothing
-			return nil, errors.New("signature does not match")
-		}
 	}
-	return nil, fmt.Errorf("no key %.60q at the issuer that fits", header.KeyID)
+	return nil, fmt.Errorf("not signed by a key of the issuer (key id %.60q)", header.KeyID)
 }
