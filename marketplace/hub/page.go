@@ -97,11 +97,7 @@ func ParseCursor(list, cursor string, like ...any) ([]any, error) {
 			if v.Time == nil {
 				return nil, bad
 			}
-			t := time.UnixMicro(*v.Time).UTC()
-			if *v.Time == 0 {
-				t = time.Time{}
-			}
-			after = append(after, t)
+			after = append(after, time.UnixMicro(*v.Time).UTC())
 		}
 	}
 	return after, nil

@@ -16,6 +16,14 @@ const (
 	SortStars   Sort = "stars"   // most stars first
 )
 
+// RatingView is a rating as people see it.
+type RatingView struct {
+	hub.Rating
+	Author string `json:"author"` // name of the account
+	Mine   bool   `json:"mine,omitempty"`
+	Voted  bool   `json:"voted,omitempty"` // who asks found it helpful
+}
+
 // RatingsQuery asks for ratings of a plugin.
 type RatingsQuery struct {
 	Plugin string
@@ -26,29 +34,129 @@ type RatingsQuery struct {
 }
 
 // Ratings returns the shown ratings of a plugin. Everybody may read them; the actor's
-// own ones and votes are marked.
+// own ones and votes are marked. Those of a plugin that is not listed are for its
+// publisher's members and reviewers.
 func (s *Service) Ratings(ctx context.Context, a hub.Actor, q RatingsQuery) (hub.Page[RatingView], error) {
-	return hub.Page[RatingView]{}, errNotBuilt
+	var out hub.Page[RatingView]
+	if _, err := pluginID(q.Plugin); err != nil {
+		return out, err
+	}
+	list := hub.Query{Where: []hub.Cond{hub.Eq("plugin", q.Plugin), hub.Eq("state", hub.Shown)}, Desc: true}
+	at := func(r hub.Rating) []any { return []any{r.Created, r.Plugin, r.Account} }
+	switch q.Sort {
+	case "", SortNewest:
+		list.Order = "created"
+	case SortHelpful:
+		list.Order = "helpful"
+		at = func(r hub.Rating) []any { return []any{r.Helpful, r.Plugin, r.Account} }
+	case SortStars:
+		list.Order = "stars"
+		at = func(r hub.Rating) []any { return []any{r.Stars, r.Plugin, r.Account} }
+	default:
+		return out, hub.Invalid("sort", "must be newest, helpful or stars")
+	}
+	if q.Stars < 0 || q.Stars > 5 {
+		return out, hub.Invalid("stars", "must be 1 to 5")
+	}
+	if q.Stars > 0 {
+		list.Where = append(list.Where, hub.Eq("stars", q.Stars))
+	}
+	err := s.env.Store.View(ctx, func(tx hub.Tx) error {
+		if _, err := readable(ctx, tx, a, q.Plugin); err != nil {
+			return err
+		}
+		page, err := hub.ListPage(ctx, tx.Ratings(), list, q.Cursor, q.Limit, at)
+		if err != nil {
+			return err
+		}
+		out, err = views(ctx, tx, a, page)
+		return err
+	})
+	return out, err
 }
 
 // Held returns the held ratings of a plugin, or of all, oldest first, to who may see the
 // queue of reports.
 func (s *Service) Held(ctx context.Context, a hub.Actor, plugin, cursor string, limit int) (hub.Page[RatingView], error) {
-	return hub.Page[RatingView]{}, errNotBuilt
+	var out hub.Page[RatingView]
+	if err := a.May(hub.ActReportQueue, hub.Object{}); err != nil {
+		return out, err
+	}
+	list := hub.Query{Where: []hub.Cond{hub.Eq("state", hub.Held)}, Order: "created"}
+	if plugin != "" {
+		list.Where = append(list.Where, hub.Eq("plugin", plugin))
+	}
+	err := s.env.Store.View(ctx, func(tx hub.Tx) error {
+		page, err := hub.ListPage(ctx, tx.Ratings(), list, cursor, limit, func(r hub.Rating) []any { return []any{r.Created, r.Plugin, r.Account} })
+		if err != nil {
+			return err
+		}
+		out, err = views(ctx, tx, a, page)
+		return err
+	})
+	return out, err
 }
 
-// Summary is what a plugin's shown ratings add up to.
-type Summary struct {
-	Plugin    string   `json:"plugin"`
-	Count     int64    `json:"count"`
-	Histogram [5]int64 `json:"histogram"` // ratings with one star first
-	// Mean is zero below [hub.Policy.MinRatings] ratings: so few say nothing.
-	Mean float64 `json:"mean,omitempty"`
-	// Bayesian is what an order goes by: see [hub.Score.Bayesian].
-	Bayesian float64 `json:"bayesian"`
+// MyRatings returns all ratings of the actor, shown or not, newest first.
+func (s *Service) MyRatings(ctx context.Context, a hub.Actor, cursor string, limit int) (hub.Page[hub.Rating], error) {
+	var out hub.Page[hub.Rating]
+	if err := a.May(hub.ActAccountRead, hub.Object{Account: a.Account}); err != nil {
+		return out, err
+	}
+	err := s.env.Store.View(ctx, func(tx hub.Tx) (err error) {
+		list := hub.Query{Where: []hub.Cond{hub.Eq("account", a.Account)}, Order: "created", Desc: true}
+		out, err = hub.ListPage(ctx, tx.Ratings(), list, cursor, limit, func(r hub.Rating) []any { return []any{r.Created, r.Plugin, r.Account} })
+		return err
+	})
+	return out, err
 }
 
-// Summary returns what a listed plugin's ratings add up to.
-func (s *Service) Summary(ctx context.Context, plugin string) (Summary, error) {
-	return Summary{}, errNotBuilt
+// RatingOf returns the actor's own rating of a plugin, shown or not, or
+// [hub.ErrNotFound].
+func (s *Service) RatingOf(ctx context.Context, a hub.Actor, plugin string) (hub.Rating, error) {
+	var out hub.Rating
+	if _, err := pluginID(plugin); err != nil {
+		return out, err
+	}
+	if err := a.May(hub.ActAccountRead, hub.Object{Account: a.Account}); err != nil {
+		return out, err
+	}
+	err := s.env.Store.View(ctx, func(tx hub.Tx) (err error) {
+		out, err = tx.Ratings().Get(ctx, plugin, a.Account)
+		return err
+	})
+	return out, err
+}
+
+// views adds to ratings what stands beside them.
+func views(ctx context.Context, tx hub.Tx, a hub.Actor, page hub.Page[hub.Rating]) (hub.Page[RatingView], error) {
+	out := hub.Page[RatingView]{Items: []RatingView{}, Next: page.Next}
+	var authors, plugins []string
+	for _, r := range page.Items {
+		authors, plugins = append(authors, r.Account), append(plugins, r.Plugin)
+	}
+	accounts, err := tx.Accounts().List(ctx, hub.Query{Where: []hub.Cond{hub.In("id", authors)}})
+	if err != nil {
+		return out, err
+	}
+	names := map[string]string{}
+	for _, acc := range accounts {
+		names[acc.ID] = acc.Name
+	}
+	voted := map[string]bool{}
+	if a.Account != "" {
+		votes, err := tx.Votes().List(ctx, hub.Query{Where: []hub.Cond{hub.In("plugin", plugins), hub.In("author", authors), hub.Eq("voter", a.Account)}})
+		if err != nil {
+			return out, err
+		}
+		for _, v := range votes {
+			voted[v.Plugin+"#"+v.Author] = true
+		}
+	}
+	for _, r := range page.Items {
+		out.Items = append(out.Items, RatingView{
+			Rating: r, Author: names[r.Account], Mine: a.Account != "" && r.Account == a.Account, Voted: voted[r.Plugin+"#"+r.Account],
+		})
+	}
+	return out, nil
 }

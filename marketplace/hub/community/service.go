@@ -2,6 +2,7 @@ package community
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -37,4 +38,16 @@ func New(env hub.Env, o Options) (*Service, error) {
 		o.PriorFor = time.Hour
 	}
 	return &Service{env: env.WithDefaults(), priorFor: o.PriorFor}, nil
+}
+
+// now is the time as the store keeps it.
+func (s *Service) now() time.Time { return s.env.Now().UTC().Truncate(time.Microsecond) }
+
+// person is May for what only a person does in their own name: the hub itself, whom no
+// rule binds, has no ratings, votes, reports or appeals.
+func (s *Service) person(a hub.Actor, act hub.Action, o hub.Object) error {
+	if a.Account == "" {
+		return fmt.Errorf("%s: %w", act, hub.ErrUnauthenticated)
+	}
+	return a.May(act, o)
 }
