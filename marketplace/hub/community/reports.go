@@ -3,11 +3,11 @@ package community
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/souk-dev/souk/marketplace/hub"
 )
-
-var errNotBuilt = errors.New("not built yet")
 
 // MaxEvidence is how many addresses a report names.
 const MaxEvidence = 10
@@ -26,7 +26,49 @@ type NewReport struct {
 // [hub.ErrNotFound]. Who has an open report about the same thing gets [hub.ErrExists],
 // and [*hub.LimitError] beyond [hub.Policy.ReportsDay] in a day.
 func (s *Service) CreateReport(ctx context.Context, a hub.Actor, n NewReport) (hub.Report, error) {
-	return hub.Report{}, errNotBuilt
+	var out hub.Report
+	if err := s.person(a, hub.ActReportCreate, hub.Object{}); err != nil {
+		return out, err
+	}
+	if !slices.Contains(hub.Reasons(), n.Reason) {
+		return out, hub.Invalid("reason", "must be one of %q", hub.Reasons())
+	}
+	text, err := prose("text", n.Text, MaxReason, true)
+	if err != nil {
+		return out, err
+	}
+	if err := checkEvidence(n.Evidence); err != nil {
+		return out, err
+	}
+	now := s.now()
+	err = s.env.Store.Update(ctx, func(tx hub.Tx) error {
+		sub, err := subjectOf(ctx, tx, n.Kind, n.Subject)
+		if err != nil {
+			return err
+		}
+		if !sub.visible && sub.account != a.Account && a.May(hub.ActSubmissionRead, hub.Object{Publisher: sub.publisher, Plugin: sub.plugin}) != nil {
+			return fmt.Errorf("%s %s: %w", n.Kind, n.Subject, hub.ErrNotFound)
+		}
+		open, err := tx.Reports().Count(ctx, hub.Eq("created_by", a.Account), hub.Eq("kind", n.Kind), hub.Eq("subject", n.Subject), hub.Eq("state", hub.ReportOpen))
+		if err != nil {
+			return err
+		}
+		if open > 0 {
+			return fmt.Errorf("your report about %s waits for a moderator: %w", n.Subject, hub.ErrExists)
+		}
+		if err := spend(ctx, tx, a.Account, "reports", s.env.Policy().ReportsDay, now); err != nil {
+			return err
+		}
+		out = hub.Report{
+			ID: hub.NewID("rep", now), Kind: n.Kind, Subject: n.Subject, Publisher: sub.publisher, Reason: n.Reason, Text: text,
+			Evidence: n.Evidence, By: a.Account, State: hub.ReportOpen, Created: now,
+		}
+		if err := tx.Reports().Insert(ctx, &out); err != nil {
+			return err
+		}
+		return hub.Record(ctx, tx, a, now, hub.ActReportCreate, "report "+out.ID, map[string]any{"kind": n.Kind, "subject": n.Subject, "reason": n.Reason})
+	})
+	return out, err
 }
 
 // ReportQuery asks for reports. The zero value: all open ones.
@@ -43,26 +85,133 @@ type ReportQuery struct {
 // Reports returns the queue of reports, to who may see it: the gravest reason first, in
 // the order of [Severity], and the oldest first among those.
 func (s *Service) Reports(ctx context.Context, a hub.Actor, q ReportQuery) (hub.Page[hub.Report], error) {
-	return hub.Page[hub.Report]{}, errNotBuilt
+	out := hub.Page[hub.Report]{}
+	if err := a.May(hub.ActReportQueue, hub.Object{}); err != nil {
+		return out, err
+	}
+	if q.State == "" {
+		q.State = hub.ReportOpen
+	}
+	where := append([]hub.Cond{hub.Eq("state", q.State)}, given("kind", string(q.Kind), "subject", q.Subject, "publisher", q.Publisher)...)
+	reasons := hub.Reasons()
+	if q.Reason != "" {
+		reasons = []string{q.Reason}
+	}
+	after, err := hub.ParseCursor("reports", q.Cursor, "", s.now(), "")
+	if err != nil {
+		return out, err
+	}
+	first := 0
+	if after != nil {
+		if first = slices.Index(reasons, after[0].(string)); first < 0 {
+			return out, hub.Invalid("cursor", "is not one of this list: take the next of an earlier answer, unchanged")
+		}
+		after = after[1:]
+	}
+	limit := hub.Limit(q.Limit)
+	err = s.env.Store.View(ctx, func(tx hub.Tx) error {
+		out.Items = nil
+		behind := after
+		for _, reason := range reasons[first:] {
+			list, err := tx.Reports().List(ctx, hub.Query{
+				Where: append(slices.Clone(where), hub.Eq("reason", reason)), Order: "created", After: behind, Limit: limit + 1 - len(out.Items),
+			})
+			if err != nil {
+				return err
+			}
+			out.Items, behind = append(out.Items, list...), nil
+			if len(out.Items) > limit {
+				break
+			}
+		}
+		return nil
+	})
+	if len(out.Items) > limit {
+		out.Items = out.Items[:limit]
+		last := out.Items[limit-1]
+		out.Next = hub.Cursor("reports", last.Reason, last.Created, last.ID)
+	}
+	return out, err
+}
+
+// given returns conditions for the columns whose value is not empty.
+func given(columnsAndValues ...string) []hub.Cond {
+	var out []hub.Cond
+	for pair := range slices.Chunk(columnsAndValues, 2) {
+		if pair[1] != "" {
+			out = append(out, hub.Eq(pair[0], pair[1]))
+		}
+	}
+	return out
 }
 
 // MyReports returns the actor's own reports, newest first.
 func (s *Service) MyReports(ctx context.Context, a hub.Actor, cursor string, limit int) (hub.Page[hub.Report], error) {
-	return hub.Page[hub.Report]{}, errNotBuilt
+	var out hub.Page[hub.Report]
+	if err := a.May(hub.ActAccountRead, hub.Object{Account: a.Account}); err != nil {
+		return out, err
+	}
+	err := s.env.Store.View(ctx, func(tx hub.Tx) (err error) {
+		q := hub.Query{Where: []hub.Cond{hub.Eq("created_by", a.Account)}, Order: "created", Desc: true}
+		out, err = hub.ListPage(ctx, tx.Reports(), q, cursor, limit, func(r hub.Report) []any { return []any{r.Created, r.ID} })
+		return err
+	})
+	return out, err
 }
 
 // Report returns a report, to who made it and who may see the queue.
 func (s *Service) Report(ctx context.Context, a hub.Actor, id string) (hub.Report, error) {
-	return hub.Report{}, errNotBuilt
+	if a.Account == "" && !a.System {
+		return hub.Report{}, fmt.Errorf("report: %w", hub.ErrUnauthenticated)
+	}
+	var out hub.Report
+	err := s.env.Store.View(ctx, func(tx hub.Tx) (err error) {
+		out, err = tx.Reports().Get(ctx, id)
+		return err
+	})
+	if err != nil {
+		return hub.Report{}, err
+	}
+	own := out.By != "" && a.May(hub.ActAccountRead, hub.Object{Account: out.By}) == nil && out.By == a.Account
+	if !own && !inQueue(a) {
+		return hub.Report{}, fmt.Errorf("report %s: %w", id, hub.ErrNotFound)
+	}
+	return out, nil
 }
 
 // Severity returns how grave a reason is, 0 for the gravest: the place in [hub.Reasons].
 // What is no reason sorts last.
 func Severity(reason string) int {
-	for i, r := range hub.Reasons() {
-		if r == reason {
-			return i
-		}
+	if i := slices.Index(hub.Reasons(), reason); i >= 0 {
+		return i
 	}
 	return len(hub.Reasons())
+}
+
+// closeReports answers the open reports of a decision and returns who made them.
+func closeReports(ctx context.Context, tx hub.Tx, sub subject, d hub.Decision, ids []string) ([]string, error) {
+	var by []string
+	for _, id := range ids {
+		r, err := tx.Reports().Get(ctx, id)
+		if errors.Is(err, hub.ErrNotFound) {
+			return nil, hub.Invalid("reports", "has %.60q, which is none", id)
+		} else if err != nil {
+			return nil, err
+		}
+		same := r.Kind == sub.kind && r.Subject == sub.about
+		if !same && (r.Publisher == "" || r.Publisher != sub.publisher) {
+			return nil, hub.Invalid("reports", "has %s, which is about something else", id)
+		}
+		if r.State != hub.ReportOpen {
+			return nil, fmt.Errorf("report %s is decided: %w", id, hub.ErrState)
+		}
+		r.State, r.Decision = hub.ReportDecided, d.ID
+		if err := tx.Reports().Update(ctx, &r); err != nil {
+			return nil, err
+		}
+		if r.By != "" && !slices.Contains(by, r.By) {
+			by = append(by, r.By)
+		}
+	}
+	return by, nil
 }
