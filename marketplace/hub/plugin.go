@@ -41,7 +41,8 @@ type Release struct {
 	Version    string               `db:"version,key" json:"version"`
 	Rev        int64                `db:"rev,rev" json:"rev"`
 	Publisher  string               `db:"publisher" json:"publisher"`
-	Digest     string               `db:"digest" json:"digest"`
+	Digest     string               `db:"digest" json:"digest"`   // of the OCI manifest
+	Content    string               `db:"content" json:"content"` // digest of the content layer, by which downloads are counted
 	Size       int64                `db:"size" json:"size"`
 	Manifest   json.RawMessage      `db:"manifest" json:"manifest"` // plugin.json, canonical
 	Media      []catalog.Descriptor `db:"media" json:"media,omitempty"`
