@@ -99,6 +99,18 @@ func (v Verdict) String() string {
 // MarshalText writes the verdict as its word.
 func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
+// UnmarshalText reads what MarshalText writes. A word that is none of the verdicts
+// is an error.
+func (v *Verdict) UnmarshalText(b []byte) error {
+	for _, known := range []Verdict{VerdictError, VerdictPass, VerdictFail, VerdictNotConfigured} {
+		if string(b) == known.String() {
+			*v = known
+			return nil
+		}
+	}
+	return fmt.Errorf("verdict %.40q is not error, pass, fail or not configured", b)
+}
+
 // Check is one line of a Report.
 type Check struct {
 	Name    string   `json:"name"` // "signature"
