@@ -46,6 +46,10 @@ func (c *cached[T]) get(ctx context.Context, again bool) (T, error) {
 	if v, err, done := c.known(again); done {
 		return v, err
 	}
+	if err := ctx.Err(); err != nil {
+		var none T
+		return none, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
 	select {
 	case c.turn <- struct{}{}:
 		defer func() { <-c.turn }()

@@ -205,12 +205,12 @@ func payloadOf(raw string) ([]byte, error) {
 		return nil, fmt.Errorf("a token of more than %d bytes", maxToken)
 	}
 	parts := strings.Split(raw, ".")
-	if len(parts) != 3 || strings.ContainsAny(raw, "\r\n") { // which the decoder skips
+	if len(parts) != 3 {
 		return nil, errors.New("not a signed token")
 	}
 	var payload []byte
 	for i, part := range parts {
-		b, err := base64.RawURLEncoding.Strict().DecodeString(part)
+		b, err := decode64(part)
 		if err != nil || len(b) == 0 {
 			return nil, errors.New("not a signed token")
 		}
@@ -228,4 +228,12 @@ func (c claims) loose(name string) string {
 		return ""
 	}
 	return s
+}
+
+// decode64 decodes base64url that is spelled in the one canonical way.
+func decode64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") { // which the decoder skips
+		return nil, base64.CorruptInputError(strings.IndexAny(s, "\r\n"))
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(s)
 }

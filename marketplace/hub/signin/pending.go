@@ -77,7 +77,7 @@ func (s *sealer) open(sealed Pending, now time.Time) (pending, error) {
 	if len(sealed) > maxPendingBytes {
 		return p, fmt.Errorf("%w: the pending sign-in is not ours", ErrRefused)
 	}
-	box, err := base64.RawURLEncoding.DecodeString(string(sealed))
+	box, err := decode64(string(sealed))
 	if err == nil {
 		box, err = s.aead.Open(nil, nil, box, s.bound)
 	}

@@ -335,7 +335,8 @@ func TestNewProviderRefuses(t *testing.T) {
 	}
 }
 
-// TestContextEnds shows that a caller who goes away does not wait.
+// TestContextEnds shows that a caller who goes away does not wait for the provider, and
+// that whoever comes next is not told of it.
 func TestContextEnds(t *testing.T) {
 	i := signintest.NewIssuer(signintest.IssuerOptions{})
 	defer i.Close()
@@ -344,5 +345,48 @@ func TestContextEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _, err = p.Begin(ctx, "/")
-	require.NoError(t, err, "who loads does so for all")
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, signin.ErrUnavailable)
+	_, _, err = p.Begin(t.Context(), "/")
+	require.NoError(t, err)
 }
+
+// TestOneLoads has one caller give up while the provider is slow: the request goes on
+// for the others.
+func TestOneLoads(t *testing.T) {
+	i := signintest.NewIssuer(signintest.IssuerOptions{})
+	defer i.Close()
+	asked, answer := make(chan struct{}), make(chan struct{})
+	slow := roundTripper(func(r *http.Request) (*http.Response, error) {
+		close(asked)
+		<-answer
+		return http.DefaultTransport.RoundTrip(r)
+	})
+	p, err := signin.NewProvider(signin.ProviderOptions{
+		Issuer: i.URL, ClientID: "hub", RedirectURL: "https://hub.example.org/callback", Key: testKey(), HTTPClient: &http.Client{Transport: slow},
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		_, _, err := p.Begin(ctx, "/")
+		assert.NoError(t, err, "it was answered after all")
+	})
+	<-asked
+	for range 3 {
+		all.Go(func() {
+			_, _, err := p.Begin(t.Context(), "/")
+			assert.NoError(t, err)
+		})
+	}
+	cancel()
+	_, _, err = p.Begin(ctx, "/")
+	require.ErrorIs(t, err, context.Canceled, "it does not wait")
+	close(answer)
+	all.Wait()
+	require.Equal(t, 1, i.Fetches("/.well-known/openid-configuration"))
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

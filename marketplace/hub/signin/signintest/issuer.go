@@ -109,6 +109,13 @@ func (i *Issuer) Token(claims map[string]any) string {
 	return sign(i.keys[len(i.keys)-1], i.filled(claims))
 }
 
+// Sign signs any text, which need not be claims.
+func (i *Issuer) Sign(payload []byte) string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return signBytes(i.keys[len(i.keys)-1], payload)
+}
+
 // Forge signs claims as Token does, under the same key id, with a key that is not the
 // issuer's.
 func (i *Issuer) Forge(claims map[string]any) string {
@@ -195,9 +202,13 @@ func newKey(isRSA bool, id string) jose.JSONWebKey {
 }
 
 func sign(key jose.JSONWebKey, claims map[string]any) string {
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
-	must(err)
 	body, err := json.Marshal(claims)
+	must(err)
+	return signBytes(key, body)
+}
+
+func signBytes(key jose.JSONWebKey, body []byte) string {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.SignatureAlgorithm(key.Algorithm), Key: key}, (&jose.SignerOptions{}).WithType("JWT"))
 	must(err)
 	jws, err := signer.Sign(body)
 	must(err)
