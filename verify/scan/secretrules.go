@@ -148,8 +148,6 @@ func privateKey(data []byte, start, end int, s Severity, c Confidence) (Severity
 	return s, c, true
 }
 
-var awsSecret = regexp.MustCompile(`[^A-Za-z0-9/+=]([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)`)
-
 // awsKey: the id alone opens nothing, with its secret near by it does.
 func awsKey(data []byte, start, end int, s Severity, c Confidence) (Severity, Confidence, bool) {
 	if bytes.Contains(data[start:end], []byte("EXAMPLE")) {
@@ -157,8 +155,11 @@ func awsKey(data []byte, start, end int, s Severity, c Confidence) (Severity, Co
 	}
 	const near = 300 // bytes before and after: a line or a few of a file with settings
 	around := data[max(0, start-near):min(len(data), end+near)]
-	for _, m := range awsSecret.FindAllSubmatch(around, 20) {
-		if entropy(m[1]) >= 4.2 && !placeholder(m[1]) {
+	notBase64 := func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '/' && r != '+'
+	}
+	for word := range bytes.FieldsFuncSeq(around, notBase64) {
+		if len(word) == 40 && entropy(word) >= 4.2 && !placeholder(word) {
 			return SeverityCritical, ConfidenceHigh, true
 		}
 	}
