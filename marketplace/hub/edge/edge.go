@@ -317,3 +317,19 @@ func requestID() string {
 	rand.Read(b[:]) //nolint:errcheck // never fails since Go 1.24
 	return hex.EncodeToString(b[:])
 }
+
+// Address returns where a request came from, as [AddressOf] has it behind [Edge.Wrap].
+func (e *Edge) Address(r *http.Request) netip.Addr { return e.address(r) }
+
+// Bound returns a handler for programs that have a way of their own to say who they are:
+// of all that Wrap does it only counts, by address, and answers 429 to who asks too often.
+func (e *Edge) Bound(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := e.limits.spend(w, r, "b "+network(e.address(r)), e.o.Now()); err != nil {
+			w.Header().Set("Retry-After", "5")
+			http.Error(w, err.Error(), http.StatusTooManyRequests)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
