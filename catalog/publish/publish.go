@@ -45,12 +45,9 @@ const stateFormat = 1
 // Open returns the catalog whose state was kept, with its contents read by open.
 // Changes that were not published are gone.
 func Open(ctx context.Context, kept []byte, open OpenBlob) (*Catalog, error) {
-	var s state
-	if err := json.Unmarshal(kept, &s); err != nil {
+	s, err := readState(kept)
+	if err != nil {
 		return nil, fmt.Errorf("open catalog: %w", err)
-	}
-	if s.Format != stateFormat {
-		return nil, fmt.Errorf("open catalog: its state has format %d, this version reads %d", s.Format, stateFormat)
 	}
 	repository, err := tuf.Open(s.TUF)
 	if err != nil {
@@ -278,4 +275,39 @@ func upload(ctx context.Context, t Target, m catalog.CatalogManifest, blobs map[
 		return catalog.Index{}, fmt.Errorf("catalog manifest: %w", err)
 	}
 	return catalog.Index{Format: catalog.IndexFormat, Serial: m.Serial, Catalog: config.Digest, Size: config.Size}, nil
+}
+
+// Status is what an operator watches of a catalog whose state was kept.
+type Status struct {
+	Serial     uint64 // of the last publish; 0 before the first
+	TUF        tuf.Status
+	Publishers []catalog.Publisher
+	Advisories []catalog.Advisory
+}
+
+// StatusOf reads the status from what [Target.Keep] was given, without a registry.
+func StatusOf(kept []byte) (Status, error) {
+	s, err := readState(kept)
+	if err != nil {
+		return Status{}, fmt.Errorf("read state of catalog: %w", err)
+	}
+	repository, err := tuf.Open(s.TUF)
+	if err != nil {
+		return Status{}, fmt.Errorf("read state of catalog: %w", err)
+	}
+	out := Status{TUF: repository.Status(), Publishers: s.Publishers, Advisories: s.Advisories.Advisories}
+	if s.Manifest != nil {
+		out.Serial = s.Manifest.Serial
+	}
+	return out, nil
+}
+
+func readState(kept []byte) (s state, err error) {
+	if err := json.Unmarshal(kept, &s); err != nil {
+		return s, err
+	}
+	if s.Format != stateFormat {
+		return s, fmt.Errorf("its state has format %d, this version reads %d", s.Format, stateFormat)
+	}
+	return s, nil
 }
