@@ -31,6 +31,6 @@ func EachScore(ctx context.Context, tx Tx, f func(Score)) error {
 			return nil
 		}
 		last := scores[len(scores)-1].Plugin
-		q.After = []any{last, last}
+		q.After = []any{last}
 	}
 }

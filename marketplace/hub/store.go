@@ -126,7 +126,7 @@ type Query struct {
 	Order string
 	Desc  bool
 	// After continues behind the record whose Order column and key are these, as
-	// [Cursor] has them: its value of Order, then its key; nil: from the start.
+	// [Cursor] has them: its value of Order, then the rest of its key; nil: from the start.
 	After []any
 	Limit int // 0: 1,000, which is also the most
 }

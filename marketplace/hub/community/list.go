@@ -9,7 +9,7 @@ import (
 // Sort is the order of ratings.
 type Sort string
 
-// The orders of ratings.
+// The orders of ratings. Among the same, those written or edited last come first.
 const (
 	SortNewest  Sort = "newest"
 	SortHelpful Sort = "helpful" // most votes first
@@ -42,10 +42,10 @@ func (s *Service) Ratings(ctx context.Context, a hub.Actor, q RatingsQuery) (hub
 		return out, err
 	}
 	list := hub.Query{Where: []hub.Cond{hub.Eq("plugin", q.Plugin), hub.Eq("state", hub.Shown)}, Desc: true}
-	at := func(r hub.Rating) []any { return []any{r.Created, r.Plugin, r.Account} }
+	at := func(r hub.Rating) []any { return []any{r.Updated, r.Plugin, r.Account} }
 	switch q.Sort {
 	case "", SortNewest:
-		list.Order = "created"
+		list.Order = "updated"
 	case SortHelpful:
 		list.Order = "helpful"
 		at = func(r hub.Rating) []any { return []any{r.Helpful, r.Plugin, r.Account} }
@@ -82,12 +82,12 @@ func (s *Service) Held(ctx context.Context, a hub.Actor, plugin, cursor string, 
 	if err := a.May(hub.ActReportQueue, hub.Object{}); err != nil {
 		return out, err
 	}
-	list := hub.Query{Where: []hub.Cond{hub.Eq("state", hub.Held)}, Order: "created"}
+	list := hub.Query{Where: []hub.Cond{hub.Eq("state", hub.Held)}, Order: "updated"}
 	if plugin != "" {
 		list.Where = append(list.Where, hub.Eq("plugin", plugin))
 	}
 	err := s.env.Store.View(ctx, func(tx hub.Tx) error {
-		page, err := hub.ListPage(ctx, tx.Ratings(), list, cursor, limit, func(r hub.Rating) []any { return []any{r.Created, r.Plugin, r.Account} })
+		page, err := hub.ListPage(ctx, tx.Ratings(), list, cursor, limit, func(r hub.Rating) []any { return []any{r.Updated, r.Plugin, r.Account} })
 		if err != nil {
 			return err
 		}
@@ -104,8 +104,8 @@ func (s *Service) MyRatings(ctx context.Context, a hub.Actor, cursor string, lim
 		return out, err
 	}
 	err := s.env.Store.View(ctx, func(tx hub.Tx) (err error) {
-		list := hub.Query{Where: []hub.Cond{hub.Eq("account", a.Account)}, Order: "created", Desc: true}
-		out, err = hub.ListPage(ctx, tx.Ratings(), list, cursor, limit, func(r hub.Rating) []any { return []any{r.Created, r.Plugin, r.Account} })
+		list := hub.Query{Where: []hub.Cond{hub.Eq("account", a.Account)}, Order: "updated", Desc: true}
+		out, err = hub.ListPage(ctx, tx.Ratings(), list, cursor, limit, func(r hub.Rating) []any { return []any{r.Updated, r.Plugin, r.Account} })
 		return err
 	})
 	return out, err
