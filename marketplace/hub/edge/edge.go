@@ -25,9 +25,11 @@ type Authenticator interface {
 	AuthenticateToken(ctx context.Context, raw string) (hub.Actor, error)
 }
 
-// Options are the decisions of the operator. BaseURL and Authenticator are required.
+// Options are the decisions of the operator. Authenticator, Cookie and BaseURL are required.
 type Options struct {
 	Authenticator Authenticator
+	// Cookie is the name of the session's cookie.
+	Cookie string
 	// BaseURL is how the hub is reached: "https://hub.example.org", without a path. On
 	// plain http it must be a loopback address or localhost.
 	BaseURL string
@@ -46,13 +48,12 @@ type Edge struct {
 	base   *url.URL
 	origin *http.CrossOriginProtection
 	limits *limiter
-	cookie string
 }
 
 // New checks the options.
 func New(o Options) (*Edge, error) {
-	if o.Authenticator == nil {
-		return nil, errors.New("edge: an authenticator is needed")
+	if o.Authenticator == nil || o.Cookie == "" {
+		return nil, errors.New("edge: an authenticator and the name of its cookie are needed")
 	}
 	base, err := url.Parse(o.BaseURL)
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || strings.Trim(base.Path, "/") != "" || base.RawQuery != "" {
@@ -67,33 +68,11 @@ func New(o Options) (*Edge, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Edge{o: o, base: base, origin: http.NewCrossOriginProtection(), limits: newLimiter(o.Limits.withDefaults()), cookie: CookieName(o.BaseURL)}
+	e := &Edge{o: o, base: base, origin: http.NewCrossOriginProtection(), limits: newLimiter(o.Limits.withDefaults())}
 	if err := e.origin.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
 		return nil, fmt.Errorf("edge: %w", err)
 	}
 	return e, nil
-}
-
-// CookieName returns the name of the session's cookie at a base address. The prefix
-// __Host- keeps other hosts of the domain from setting it; it needs https.
-func CookieName(baseURL string) string {
-	if strings.HasPrefix(baseURL, "https://") {
-		return "__Host-souk_session"
-	}
-	return "souk_session"
-}
-
-// SessionCookie returns the cookie that holds a session's id until it expires; an empty
-// id removes it.
-func SessionCookie(baseURL, id string, expires time.Time) *http.Cookie {
-	c := &http.Cookie{
-		Name: CookieName(baseURL), Value: id, Path: "/", Expires: expires,
-		Secure: strings.HasPrefix(baseURL, "https://"), HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	if id == "" {
-		c.MaxAge, c.Expires = -1, time.Time{}
-	}
-	return c
 }
 
 type key struct{}
@@ -203,7 +182,7 @@ func (e *Edge) recovered(w http.ResponseWriter, r *http.Request, fail Fail) {
 }
 
 func (e *Edge) sessionCookie(r *http.Request) string {
-	c, err := r.Cookie(e.cookie)
+	c, err := r.Cookie(e.o.Cookie)
 	if err != nil || len(c.Value) > 200 {
 		return ""
 	}

@@ -42,7 +42,7 @@ func (people) AuthenticateToken(_ context.Context, raw string) (hub.Actor, error
 // handler answers with who asks; errors with their status.
 func handler(t testing.TB, o edge.Options) http.Handler {
 	t.Helper()
-	o.Authenticator = people{}
+	o.Authenticator, o.Cookie = people{}, "__Host-souk_session"
 	if o.BaseURL == "" {
 		o.BaseURL = "https://hub.example.org"
 	}
@@ -203,19 +203,11 @@ func TestOptions(t *testing.T) {
 		"https://hub.example.org": true, "http://127.0.0.1:8080": true, "http://localhost:1": true, "http://[::1]:1": true,
 		"http://hub.example.org": false, "hub.example.org": false, "https://hub.example.org/x": false, "": false, "ftp://h": false,
 	} {
-		_, err := edge.New(edge.Options{Authenticator: people{}, BaseURL: base})
+		_, err := edge.New(edge.Options{Authenticator: people{}, Cookie: "s", BaseURL: base})
 		assert.Equal(t, ok, err == nil, "%q: %v", base, err)
 	}
 	_, err := edge.New(edge.Options{BaseURL: "https://hub.example.org"})
 	assert.Error(t, err, "nobody to ask")
-}
-
-func TestSessionCookie(t *testing.T) {
-	c := edge.SessionCookie("https://hub.example.org", "id", time.Now().Add(time.Hour))
-	assert.Equal(t, "__Host-souk_session", c.Name)
-	assert.True(t, c.Secure && c.HttpOnly && c.Path == "/" && c.Domain == "" && c.SameSite == http.SameSiteLaxMode)
-	assert.Negative(t, edge.SessionCookie("https://hub.example.org", "", time.Time{}).MaxAge)
-	assert.False(t, edge.SessionCookie("http://127.0.0.1:1", "id", time.Time{}).Secure)
 }
 
 func BenchmarkWrap(b *testing.B) {
