@@ -306,13 +306,16 @@ func (s *Service) RemoveMember(ctx context.Context, a hub.Actor, namespace, acco
 	})
 }
 
-// removeMember removes a membership and what acts by it: tokens for this publisher, and
-// workloads whose tokens would act for the account.
+// removeMember removes a membership and what acts by it: tokens and hooks for this
+// publisher, and workloads whose tokens would act for the account.
 func removeMember(ctx context.Context, tx hub.Tx, namespace, account string) error {
 	if err := tx.Members().Delete(ctx, namespace, account); err != nil {
 		return err
 	}
 	if _, err := tx.Tokens().DeleteWhere(ctx, hub.Eq("account", account), hub.Eq("publisher", namespace)); err != nil {
+		return err
+	}
+	if _, err := tx.Hooks().DeleteWhere(ctx, hub.Eq("account", account), hub.Eq("publisher", namespace)); err != nil {
 		return err
 	}
 	_, err := tx.Trusted().DeleteWhere(ctx, hub.Eq("added_by", account), hub.Eq("publisher", namespace))

@@ -89,10 +89,6 @@ type Options struct {
 	Web Web
 	// Unpacking is how many packages are held in memory at a time. 0: 2.
 	Unpacking int
-
-	// Step is called before each step of publishing, with its name; an error ends the
-	// job there. For tests: what a process does that dies between two steps. nil: none.
-	Step func(name string) error
 }
 
 // Service is everything between a publisher and the catalog. It is safe for concurrent
@@ -106,7 +102,7 @@ type Service struct {
 	unpacking chan struct{} // places
 	scans     sync.WaitGroup
 
-	catalogMu sync.Mutex // one catalog job at a time in this process
+	writer    chan struct{} // held by the one of this process who writes the catalog; guards the next two
 	catalog   *publish.Catalog
 	catalogAt int64 // revision of the state that catalog is
 }
@@ -142,11 +138,8 @@ func New(env hub.Env, o Options) (*Service, error) {
 	if o.Unpacking == 0 {
 		o.Unpacking = 2
 	}
-	if o.Step == nil {
-		o.Step = func(string) error { return nil }
-	}
 	env = env.WithDefaults()
-	s := &Service{env: env, o: o, web: o.Web, id: hub.NewID("prc", env.Now()), unpacking: make(chan struct{}, o.Unpacking)}
+	s := &Service{env: env, o: o, web: o.Web, id: hub.NewID("prc", env.Now()), unpacking: make(chan struct{}, o.Unpacking), writer: make(chan struct{}, 1)}
 	if err := s.withDefaults(); err != nil {
 		return nil, err
 	}
