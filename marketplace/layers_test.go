@@ -86,7 +86,7 @@ var doors = map[string][]string{
 	"golang.org/x/text":                      {"catalog", "catalog/search", "install", "verify/scan"},
 
 	"github.com/distribution/":       {"marketplace/hub/registry"},
-	"github.com/docker/go-events":   {"marketplace/hub/registry"}, // its events
+	"github.com/docker/go-events":    {"marketplace/hub/registry"}, // its events
 	"github.com/sirupsen/logrus":     {"marketplace/hub/registry"}, // distribution's logger
 	"github.com/go-jose/go-jose/":    {"marketplace/hub/registry", "marketplace/hub/signin", "marketplace/hub/signin/signintest"},
 	"github.com/coreos/go-oidc/":     {"marketplace/hub/signin"},

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -111,6 +113,21 @@ func TestTransport(t *testing.T) {
 	require.NoError(t, resp.Body.Close(), "closed unread; Close of the registry would wait for ever for a handler that hangs")
 }
 
+// TestTransportPanic: a panic of the handler is an error of the request, and logged.
+func TestTransportPanic(t *testing.T) {
+	t.Parallel()
+	var log logger
+	r, err := registry.Open(t.TempDir(), registry.Options{
+		Tokens: newTokens(t, nil), Log: log.slog(slog.LevelInfo),
+		Remote: func(*http.Request) string { panic("out of order") },
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, r.Close()) })
+	_, err = (&http.Client{Transport: r.Transport()}).Get("https://anything/v2/")
+	require.ErrorContains(t, err, "broke off")
+	assert.Contains(t, log.String(), "out of order")
+}
+
 // published pushes a release with evidence to acme/backup.
 func published(t testing.TB, w *world) *catalogtest.Artifact {
 	t.Helper()
@@ -158,6 +175,45 @@ func TestPersist(t *testing.T) {
 		rec := httptest.NewRecorder()
 		r.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/v2/", nil))
 		assert.Equal(t, http.StatusServiceUnavailable, rec.Code)
+	}
+}
+
+// TestRepair: what a power cut left as a link without its content is repaired by
+// pushing again, as the package promises.
+func TestRepair(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := &world{Tokens: newTokens(t, nil)}
+	r, err := registry.Open(dir, registry.Options{Tokens: w.Tokens})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, r.Close()) })
+	o := w.own()
+	o.Transport = r.Transport()
+	p, err := oci.NewPusher("r.internal", o)
+	require.NoError(t, err)
+	reader, err := oci.NewReader("r.internal", o)
+	require.NoError(t, err)
+	a, err := catalogtest.NewArtifact("acme/backup", "1.4.2", []byte("content"), nil)
+	require.NoError(t, err)
+	read := func() error {
+		_, err := reader.Manifest(t.Context(), "acme/backup", a.Release.Digest)
+		if err != nil {
+			return err
+		}
+		rc, err := reader.Blob(t.Context(), "acme/backup", catalog.Descriptor{Digest: verify.DigestOf(a.Content), Size: int64(len(a.Content))})
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadAll(rc)
+		return errors.Join(err, rc.Close())
+	}
+	require.NoError(t, a.Push(t.Context(), p, ""))
+	require.NoError(t, read())
+	for _, d := range []verify.Digest{a.Release.Digest, verify.DigestOf(a.Content)} {
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "storage/docker/registry/v2/blobs/sha256", d.Hex()[:2], d.Hex())))
+		require.Error(t, read(), "it is gone")
+		require.NoError(t, a.Push(t.Context(), p, ""))
+		require.NoError(t, read())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"sync"
 )
@@ -15,7 +16,7 @@ import (
 // goroutine that ends with the answer's body: read it to its end, or close it.
 func (r *Registry) Transport() http.RoundTripper { return transport{r} }
 
-type transport struct{ h http.Handler }
+type transport struct{ r *Registry }
 
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -38,13 +39,16 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		defer stop()
 		defer in.Body.Close()
 		defer func() {
-			if p := recover(); p != nil { // as net/http would: the connection breaks
+			if p := recover(); p != nil { // as net/http would: logged, and the connection breaks
+				if p != http.ErrAbortHandler {
+					t.r.o.Log.Error("registry: panic", "method", in.Method, "path", in.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				}
 				w.finish(io.ErrUnexpectedEOF)
 				return
 			}
 			w.finish(nil)
 		}()
-		t.h.ServeHTTP(w, in)
+		t.r.ServeHTTP(w, in)
 	}()
 	select {
 	case <-w.begun:
