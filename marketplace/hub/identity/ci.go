@@ -198,18 +198,20 @@ func matches(rule hub.Trusted, w Workload) error {
 		return fmt.Errorf("the run was started by %q, whose contents an outsider can choose", w.Event)
 	case rule.Environment != "" && rule.Environment != w.Environment:
 		return differs("environment", rule.Environment, w.Environment)
-	case !matchRef(rule.Ref, w.Ref):
+	case !matchRef(rule.Ref, w):
 		return differs("ref", rule.Ref, w.Ref)
 	}
 	return nil
 }
 
-// matchRef compares with a pattern as in [path.Match]; a star does not match "/".
-func matchRef(pattern, ref string) bool {
+// matchRef compares with a pattern as in [path.Match]; a star does not match "/". An
+// empty one is any branch or tag, and anything where refs are not known.
+func matchRef(pattern string, w Workload) bool {
 	if pattern == "" {
-		return true
+		known := w.Kind == KindGitHub || w.Kind == KindGitLab
+		return !known || strings.HasPrefix(w.Ref, "refs/heads/") || strings.HasPrefix(w.Ref, "refs/tags/")
 	}
-	ok, err := path.Match(pattern, ref)
+	ok, err := path.Match(pattern, w.Ref)
 	return err == nil && ok
 }
 
