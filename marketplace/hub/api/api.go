@@ -38,9 +38,9 @@ type Options struct {
 	// BaseURL is how the hub is reached; Registry how its registry is, as a publisher
 	// writes it ("hub.example.org/plugins"); Catalog the catalog's reference.
 	BaseURL, Registry, Catalog string
-	Name                       string       // of the hub
-	Reviewer                   string       // verify.Identity.ID of who signs the attestations of reviews
-	Log                        *slog.Logger // nil: nothing is logged
+	Name                       string          // of the hub
+	Reviewer                   verify.Identity // who signs the attestations of reviews
+	Log                        *slog.Logger    // nil: nothing is logged
 }
 
 // Handler is the interface. It is safe for concurrent use.
