@@ -179,7 +179,7 @@ func (s *Service) record(ctx context.Context, tx hub.Tx, j hub.Job, was hub.Subm
 		return err
 	}
 	r := hub.Release{
-		Plugin: sub.Plugin, Version: sub.Version, Publisher: sub.Publisher, Digest: sub.Digest, Size: p.release.Size,
+		Plugin: sub.Plugin, Version: sub.Version, Publisher: sub.Publisher, Digest: sub.Digest, Content: string(p.artifact.Content.Digest), Size: p.release.Size,
 		Manifest: manifest, Media: p.release.Media, Channel: sub.Channel, Notes: sub.Notes, NotesText: sub.NotesText,
 		State: catalog.Active, Percent: sub.Percent, Signer: sub.Signer, Submission: sub.ID, Published: s.now(),
 	}

@@ -38,13 +38,13 @@ func (s *Service) move(ctx context.Context, tx hub.Tx, a hub.Actor, sub *hub.Sub
 
 // enterReview puts a scanned submission before reviewers, or approves it where the
 // written policy does.
-func (s *Service) enterReview(ctx context.Context, tx hub.Tx, sub *hub.Submission, d Diff, in RiskInput, from hub.State) error {
-	r, err := s.assess(sub, d, in)
+func (s *Service) enterReview(ctx context.Context, tx hub.Tx, p hub.Policy, sub *hub.Submission, d Diff, in RiskInput) error {
+	r, err := assess(p, sub, d, in)
 	if err != nil {
 		return err
 	}
 	system := hub.SystemActor(hub.JobScan)
-	ok, why := Automatic(s.policy(), in, r)
+	ok, why := Automatic(p, in, r)
 	if !ok {
 		return s.move(ctx, tx, system, sub, hub.StateInReview, fmt.Sprintf("waits for %d of the reviewers: %s", sub.Needs, why))
 	}
@@ -194,11 +194,28 @@ func (s *Service) Decide(ctx context.Context, a hub.Actor, id string, d Decision
 		if err != nil {
 			return err
 		}
-		if n := len(approvals(all, *sub)); n < max(1, sub.Needs) {
+		n, err := standing(ctx, tx, approvals(all, *sub), *sub)
+		if err != nil {
+			return err
+		}
+		if n < max(1, sub.Needs) {
 			return s.move(ctx, tx, a, sub, hub.StateInReview, fmt.Sprintf("%d of %d reviewers approved", n, sub.Needs))
 		}
 		return s.approve(ctx, tx, a, sub, "approved by review")
 	})
+}
+
+// standing counts the approvals of those who still do not belong to the publisher.
+func standing(ctx context.Context, tx hub.Tx, all []hub.Review, sub hub.Submission) (n int, err error) {
+	for _, r := range all {
+		switch _, err := tx.Members().Get(ctx, sub.Publisher, r.Reviewer); {
+		case errors.Is(err, hub.ErrNotFound):
+			n++
+		case err != nil:
+			return 0, err
+		}
+	}
+	return n, nil
 }
 
 // mayReview refuses who submitted it or is a member of its publisher, by what the store

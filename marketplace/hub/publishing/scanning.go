@@ -83,12 +83,12 @@ func (s *Service) scanJob(ctx context.Context, j hub.Job) error {
 	if scans, err = s.runScans(ctx, sub, p, files, scans); err != nil {
 		return err
 	}
-	attempts, tried, failed := s.policy().ScanAttempts, 0, 0
+	policy, tried, failed := s.policy(), 0, 0
 	for _, c := range scans {
 		if c.State != hub.ScanError && c.State != hub.ScanRunning {
 			continue
 		}
-		if failed++; c.Attempts < attempts {
+		if failed++; c.Attempts < policy.ScanAttempts {
 			tried = max(tried, c.Attempts)
 		}
 	}
@@ -108,9 +108,9 @@ func (s *Service) scanJob(ctx context.Context, j hub.Job) error {
 			return err
 		}
 		if failed > 0 {
-			return s.scanFailed(ctx, tx, &sub, d, in, scans)
+			return s.scanFailed(ctx, tx, policy, &sub, d, in, scans)
 		}
-		return s.enterReview(ctx, tx, &sub, d, in, hub.StateScanning)
+		return s.enterReview(ctx, tx, policy, &sub, d, in)
 	})
 }
 
@@ -259,8 +259,8 @@ func (s *Service) popular(ctx context.Context) ([]string, error) {
 }
 
 // scanFailed is for a scanner that went wrong at every try: a person decides.
-func (s *Service) scanFailed(ctx context.Context, tx hub.Tx, sub *hub.Submission, d Diff, in RiskInput, scans []hub.Scan) error {
-	if _, err := s.assess(sub, d, in); err != nil {
+func (s *Service) scanFailed(ctx context.Context, tx hub.Tx, p hub.Policy, sub *hub.Submission, d Diff, in RiskInput, scans []hub.Scan) error {
+	if _, err := assess(p, sub, d, in); err != nil {
 		return err
 	}
 	reason := "a scan could not be made"
@@ -279,14 +279,13 @@ func (s *Service) scanFailed(ctx context.Context, tx hub.Tx, sub *hub.Submission
 }
 
 // assess writes differences and risk into a submission.
-func (s *Service) assess(sub *hub.Submission, d Diff, in RiskInput) (Risk, error) {
+func assess(p hub.Policy, sub *hub.Submission, d Diff, in RiskInput) (Risk, error) {
 	r := Assess(in)
 	d.Risk = r.Reasons
 	b, err := json.Marshal(d)
 	if err != nil {
 		return r, err
 	}
-	p := s.policy()
 	sub.Diff, sub.Risk, sub.Grew, sub.Needs = b, r.Score, r.Grew, p.Reviewers
 	if r.Grew {
 		sub.Needs = max(p.Reviewers, p.ReviewersGrown)
@@ -327,6 +326,7 @@ func (s *Service) TakeToReview(ctx context.Context, a hub.Actor, id, reason stri
 	if err := checkProse(reason, maxText); err != nil || reason == "" {
 		return hub.Submission{}, hub.Invalid("reason", "must say why in at most %d characters", maxText)
 	}
+	p := s.policy()
 	return s.change(ctx, a, hub.ActScanRetry, id, func(tx hub.Tx, sub *hub.Submission) error {
 		if sub.State != hub.StateScanError {
 			return fmt.Errorf("%s is %s: %w", sub.Ref(), sub.State, hub.ErrState)
@@ -340,7 +340,6 @@ func (s *Service) TakeToReview(ctx context.Context, a hub.Actor, id, reason stri
 		if sub.Diff, err = json.Marshal(d); err != nil {
 			return err
 		}
-		p := s.policy()
 		sub.Risk, sub.Grew, sub.Needs = min(100, sub.Risk+skipped.Points), true, max(p.Reviewers, p.ReviewersGrown)
 		return s.move(ctx, tx, a, sub, hub.StateInReview, reason)
 	})

@@ -276,6 +276,7 @@ func (s *Service) Withdraw(ctx context.Context, a hub.Actor, id, reason string) 
 // Submissions lists submissions, newest first.
 func (s *Service) Submissions(ctx context.Context, a hub.Actor, f SubmissionFilter) (hub.Page[hub.Submission], error) {
 	q := hub.Query{Desc: true} // ids begin with the time
+	at := func(sub hub.Submission) []any { return []any{sub.ID} }
 	switch {
 	case f.Publisher == "" && f.Plugin != "":
 		f.Publisher = catalog.PluginID(f.Plugin).Publisher()
@@ -284,7 +285,8 @@ func (s *Service) Submissions(ctx context.Context, a hub.Actor, f SubmissionFilt
 		if err := a.May(hub.ActSubmissionRead, hub.Object{Publisher: f.Publisher, Plugin: f.Plugin}); err != nil {
 			return hub.Page[hub.Submission]{}, hide(err)
 		}
-		q.Where = append(q.Where, hub.Eq("publisher", f.Publisher))
+		q.Where, q.Order = append(q.Where, hub.Eq("publisher", f.Publisher)), "created"
+		at = func(sub hub.Submission) []any { return []any{sub.Created, sub.ID} }
 	case a.May(hub.ActSubmissionRead, hub.Object{}) == nil: // staff see all
 	default:
 		if err := notIn(a); err != nil {
@@ -306,6 +308,6 @@ func (s *Service) Submissions(ctx context.Context, a hub.Actor, f SubmissionFilt
 		q.Where = append(q.Where, hub.In("state", f.States))
 	}
 	return inView(ctx, s, func(tx hub.Tx) (hub.Page[hub.Submission], error) {
-		return hub.ListPage(ctx, tx.Submissions(), q, f.Cursor, f.Limit, func(sub hub.Submission) []any { return []any{sub.ID} })
+		return hub.ListPage(ctx, tx.Submissions(), q, f.Cursor, f.Limit, at)
 	})
 }

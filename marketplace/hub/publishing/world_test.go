@@ -1,0 +1,504 @@
+package publishing_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/catalog/catalogtest"
+	"github.com/souk-dev/souk/catalog/mirror"
+	"github.com/souk-dev/souk/catalog/oci"
+	"github.com/souk-dev/souk/catalog/publish"
+	"github.com/souk-dev/souk/marketplace/hub"
+	"github.com/souk-dev/souk/marketplace/hub/publishing"
+	"github.com/souk-dev/souk/marketplace/hub/sqlstore"
+	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/safefs"
+	"github.com/souk-dev/souk/verify"
+	"github.com/souk-dev/souk/verify/scan"
+	"github.com/souk-dev/souk/verify/sigstore"
+	"github.com/souk-dev/souk/verify/tuf"
+)
+
+// world is a hub's publishing on real parts: SQLite, a registry over HTTP, keys.
+type world struct {
+	t        testing.TB
+	db       hub.Store
+	registry *catalogtest.Registry
+	service  *publishing.Service
+	policy   hub.Policy
+	options  publishing.Options // of the next service
+	root     []tuf.Key
+	attester *sigstore.KeySigner
+	clock    *clock
+	jobs     *jobs
+	cut      *cut
+	accounts map[string]bool
+}
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// jobs is the queue, which outlives a process as the store's does.
+type jobs struct {
+	mu      sync.Mutex
+	waiting []hub.Job
+}
+
+func (q *jobs) add(all ...hub.Job) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, j := range all {
+		known := false
+		for _, w := range q.waiting {
+			known = known || w.Kind == j.Kind && w.Subject == j.Subject
+		}
+		if !known {
+			q.waiting = append(q.waiting, j)
+		}
+	}
+}
+
+func (q *jobs) take(now time.Time) (hub.Job, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i, j := range q.waiting {
+		if !j.At.After(now) {
+			q.waiting = append(q.waiting[:i:i], q.waiting[i+1:]...)
+			return j, true
+		}
+	}
+	return hub.Job{}, false
+}
+
+// cut ends a process between two steps: from the step with the number at on, nothing
+// works any more.
+type cut struct {
+	mu   sync.Mutex
+	at   int // 0: never
+	step int
+	name string // of the step at which it ended
+}
+
+var errDead = errors.New("the process is dead")
+
+func (c *cut) next(name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.step++
+	if c.at == 0 || c.step < c.at {
+		return nil
+	}
+	if c.step == c.at {
+		c.name = name
+	}
+	return errDead
+}
+
+func (c *cut) set(at int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.step, c.name = at, 0, ""
+}
+
+// store counts transactions as steps, before and after, and keeps the jobs.
+type store struct {
+	hub.Store
+	jobs *jobs
+	cut  *cut
+}
+
+type tx struct {
+	hub.Tx
+	jobs *[]hub.Job
+}
+
+func (t tx) Enqueue(_ context.Context, all ...hub.Job) error {
+	*t.jobs = append(*t.jobs, all...)
+	return nil
+}
+
+func (s *store) View(ctx context.Context, f func(hub.Tx) error) error {
+	if err := s.cut.next("view"); err != nil {
+		return err
+	}
+	return s.Store.View(ctx, f)
+}
+
+func (s *store) Update(ctx context.Context, f func(hub.Tx) error) error {
+	if err := s.cut.next("update"); err != nil {
+		return err
+	}
+	var added []hub.Job
+	if err := s.Store.Update(ctx, func(t hub.Tx) error {
+		added = nil
+		return f(tx{t, &added})
+	}); err != nil {
+		return err
+	}
+	s.jobs.add(added...)
+	return s.cut.next("updated")
+}
+
+// wire counts requests as steps, before and after.
+type wire struct{ cut *cut }
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := w.cut.next("request " + r.Method + " " + r.URL.Path); err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.cut.next("answer " + r.Method + " " + r.URL.Path); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
+}
+
+// scanner says what a test wants.
+type scanner struct {
+	name string
+	scan func(ctx context.Context, files fs.FS, s scan.Subject) (scan.Report, error)
+}
+
+func (s scanner) Name() string { return s.name }
+func (s scanner) Scan(ctx context.Context, files fs.FS, sub scan.Subject) (scan.Report, error) {
+	return s.scan(ctx, files, sub)
+}
+
+var clean = scanner{"clean", func(context.Context, fs.FS, scan.Subject) (scan.Report, error) {
+	return scan.Report{Verdict: verify.VerdictPass}, nil
+}}
+
+const prefix = "plugins"
+
+func newWorld(t testing.TB, change func(*world)) *world {
+	t.Helper()
+	ctx := t.Context()
+	w := &world{
+		t: t, registry: catalogtest.NewRegistry(t, catalogtest.RegistryOptions{}), policy: hub.Policy{}.WithDefaults(),
+		clock: &clock{at: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)}, jobs: &jobs{}, cut: &cut{}, accounts: map[string]bool{},
+	}
+	db, err := sqlstore.OpenSQLite(ctx, filepath.Join(t.TempDir(), "hub.db"), sqlstore.Options{Volatile: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	w.db = db
+	key := func() tuf.Key {
+		k, err := tuf.GenerateKey()
+		require.NoError(t, err)
+		return k
+	}
+	w.root = []tuf.Key{key(), key()}
+	w.attester = newSigner(t)
+	verifier, err := sigstore.New(sigstore.Options{})
+	require.NoError(t, err)
+	w.options = publishing.Options{
+		Verifier: verifier, Attester: w.attester, Scanners: []scan.Scanner{clean},
+		Keys: tuf.Keys{Targets: []tuf.Key{key()}, Snapshot: []tuf.Key{key()}, Timestamp: []tuf.Key{key()}},
+	}
+	if change != nil {
+		change(w)
+	}
+	w.start()
+	_, err = w.service.InitCatalog(ctx, publishing.InitOptions{Root: w.root})
+	require.NoError(t, err)
+	return w
+}
+
+func newSigner(t testing.TB) *sigstore.KeySigner {
+	t.Helper()
+	s, err := sigstore.NewKeySigner(catalogtest.NewECDSAKey(t))
+	require.NoError(t, err)
+	return s
+}
+
+// start makes a process: a service that knows nothing but store and registry.
+func (w *world) start() {
+	w.t.Helper()
+	w.cut.set(0)
+	o := oci.Options{Credentials: oci.Anonymous, RetryWait: time.Millisecond, Transport: wire{w.cut}}
+	at := w.registry.Host + "/" + prefix
+	pusher, err := oci.NewPusher(at, o)
+	require.NoError(w.t, err)
+	reader, err := oci.NewReader(at, o)
+	require.NoError(w.t, err)
+	source, err := oci.New(at+"/catalog", o)
+	require.NoError(w.t, err)
+	w.options.Registry, w.options.Reader, w.options.Source = pusher, reader, source
+	w.service, err = publishing.New(hub.Env{
+		Store: &store{w.db, w.jobs, w.cut}, Now: w.clock.now, Policy: func() hub.Policy { return w.policy },
+	}, w.options)
+	require.NoError(w.t, err)
+}
+
+// account makes an account and returns it as who is signed in, with fresh proof.
+func (w *world) account(name string, roles ...hub.Role) hub.Actor {
+	w.t.Helper()
+	if !w.accounts[name] {
+		w.accounts[name] = true
+		require.NoError(w.t, w.db.Update(w.t.Context(), func(tx hub.Tx) error {
+			return tx.Accounts().Insert(w.t.Context(), &hub.Account{ID: name, Name: name, State: hub.AccountActive, Roles: roles, Created: w.clock.now()})
+		}))
+	}
+	a := hub.Actor{Account: name, Name: name, Roles: roles, Via: "session", Fresh: true, Memberships: map[string]hub.MemberRole{}}
+	require.NoError(w.t, w.db.View(w.t.Context(), func(tx hub.Tx) error {
+		all, err := tx.Members().List(w.t.Context(), hub.Query{Where: []hub.Cond{hub.Eq("account", name)}})
+		for _, m := range all {
+			a.Memberships[m.Publisher] = m.Role
+		}
+		return err
+	}))
+	return a
+}
+
+// publisher makes a publisher with an owner of the same name and a signer.
+func (w *world) publisher(namespace string) (hub.Actor, *sigstore.KeySigner) {
+	w.t.Helper()
+	owner := w.account("owner-" + namespace)
+	_, err := w.service.CreatePublisher(w.t.Context(), owner, publishing.PublisherEdit{Namespace: namespace, Name: "The " + namespace})
+	require.NoError(w.t, err)
+	owner = w.account("owner-" + namespace)
+	signer := newSigner(w.t)
+	_, err = w.service.AddSigner(w.t.Context(), owner, namespace, publishing.NewSigner{Key: signer.Identity().Key})
+	require.NoError(w.t, err)
+	return owner, signer
+}
+
+// manifest is a plugin without any permission.
+func manifest(id catalog.PluginID, version string) catalog.Manifest {
+	return catalog.Manifest{
+		Format: catalog.ManifestFormat, ID: id, Version: version, Name: string(id), Summary: "A plugin for tests.",
+		License: "Apache-2.0", Runtime: catalog.Runtime{Kind: catalog.RuntimeStatic},
+		Icon: "icon.png", Docs: "README.md",
+	}
+}
+
+// asks adds a permission.
+func asks(m catalog.Manifest, permission string) catalog.Manifest {
+	p := sandbox.Permission(permission)
+	m.Permissions = append(m.Permissions, catalog.PermissionRequest{Kind: p.Kind(), Target: p.Target(), Reason: "for a test"})
+	return m
+}
+
+// pack makes a package without a warning of validation.
+func pack(t testing.TB, m catalog.Manifest, files map[string]string) *publish.Package {
+	t.Helper()
+	raw, err := json.Marshal(m)
+	require.NoError(t, err)
+	all := fstest.MapFS{
+		publish.ManifestFile: {Data: raw}, "icon.png": {Data: icon(t)}, "README.md": {Data: []byte("# " + m.Name + "\n")},
+		"LICENSE": {Data: []byte("Apache-2.0\n")}, "VERSION": {Data: []byte(m.Version + "\n")},
+	}
+	for name, content := range files {
+		all[name] = &fstest.MapFile{Data: []byte(content)}
+	}
+	p, err := publish.Pack(t.Context(), all, publish.PackOptions{})
+	require.NoError(t, err)
+	return p
+}
+
+// push pushes a package to staging, signed.
+func (w *world) push(p *publish.Package, signer verify.Signer) string {
+	w.t.Helper()
+	require.NoError(w.t, publish.Push(w.t.Context(), w.registry, prefix+"/staging", p, signer))
+	return string(p.OCI.Digest)
+}
+
+var notes = publish.Notes{Summary: "Something new.", Changed: []string{"A thing."}}
+
+// submit names and submits a version.
+func (w *world) submit(owner hub.Actor, m catalog.Manifest, digest string) hub.Submission {
+	w.t.Helper()
+	sub, err := w.service.CreateSubmission(w.t.Context(), owner, publishing.NewSubmission{Plugin: string(m.ID), Version: m.Version, Notes: notes})
+	require.NoError(w.t, err)
+	sub, err = w.service.Submit(w.t.Context(), owner, sub.ID, digest)
+	require.NoError(w.t, err)
+	return sub
+}
+
+// run does the jobs that wait, until none is left or one fails; a snoozed one waits on.
+func (w *world) run() error {
+	handlers := w.service.Handlers()
+	for {
+		j, ok := w.jobs.take(w.clock.now())
+		if !ok {
+			return nil
+		}
+		do, ours := handlers[j.Kind]
+		if !ours {
+			continue
+		}
+		j.Attempt++
+		err := do(w.t.Context(), j)
+		snooze := (*hub.Snooze)(nil)
+		switch {
+		case errors.As(err, &snooze):
+			j.At = w.clock.now().Add(snooze.After)
+			j.Attempt--
+			w.jobs.add(j)
+		case errors.Is(err, hub.ErrGiveUp):
+		case err != nil:
+			w.jobs.add(j)
+			return err
+		}
+	}
+}
+
+// settle runs jobs and lets time pass until none waits.
+func (w *world) settle() {
+	w.t.Helper()
+	for range 100 {
+		require.NoError(w.t, w.run())
+		w.jobs.mu.Lock()
+		left := len(w.jobs.waiting)
+		w.jobs.mu.Unlock()
+		if left == 0 {
+			return
+		}
+		w.clock.advance(time.Minute)
+	}
+	w.t.Fatal("jobs do not come to an end")
+}
+
+func (w *world) get(id string) hub.Submission {
+	w.t.Helper()
+	var sub hub.Submission
+	require.NoError(w.t, w.db.View(w.t.Context(), func(tx hub.Tx) (err error) {
+		sub, err = tx.Submissions().Get(w.t.Context(), id)
+		return err
+	}))
+	return sub
+}
+
+// reviewed pushes, submits and scans a version, up to review.
+func (w *world) reviewed(owner hub.Actor, signer verify.Signer, m catalog.Manifest, files map[string]string) hub.Submission {
+	w.t.Helper()
+	sub := w.submit(owner, m, w.push(pack(w.t, m, files), signer))
+	w.settle()
+	sub = w.get(sub.ID)
+	require.Equal(w.t, hub.StateInReview, sub.State, "%s: %s", sub.Reason, sub.Problems)
+	return sub
+}
+
+func (w *world) decide(reviewer string, sub hub.Submission, v hub.Verdict, text string) (hub.Submission, error) {
+	return w.service.Decide(w.t.Context(), w.account(reviewer, hub.RoleReviewer), sub.ID,
+		publishing.Decision{Round: sub.Round, Digest: sub.Digest, Verdict: v, Text: text})
+}
+
+// approve lets as many reviewers approve as are needed.
+func (w *world) approve(sub hub.Submission) hub.Submission {
+	w.t.Helper()
+	var err error
+	for i := range sub.Needs {
+		sub, err = w.decide("reviewer-"+string(rune('a'+i)), sub, hub.VerdictApprove, "")
+		require.NoError(w.t, err)
+	}
+	require.Equal(w.t, hub.StateApproved, sub.State)
+	return sub
+}
+
+// publish takes a version all the way.
+func (w *world) publish(owner hub.Actor, signer verify.Signer, m catalog.Manifest, files map[string]string) hub.Submission {
+	w.t.Helper()
+	sub := w.approve(w.reviewed(owner, signer, m, files))
+	w.settle()
+	sub = w.get(sub.ID)
+	require.Equal(w.t, hub.StatePublished, sub.State, sub.Reason)
+	return sub
+}
+
+// panel is a panel that pins the root and syncs.
+type panel struct {
+	w      *world
+	mirror *mirror.Mirror
+	source *oci.Source
+}
+
+func (w *world) panel() *panel {
+	w.t.Helper()
+	rootJSON, err := w.service.Root(w.t.Context())
+	require.NoError(w.t, err)
+	trust, err := tuf.New(rootJSON, tuf.Options{})
+	require.NoError(w.t, err)
+	source, err := oci.New(w.registry.Host+"/"+prefix+"/catalog", oci.Options{Credentials: oci.Anonymous, RetryWait: time.Millisecond})
+	require.NoError(w.t, err)
+	dir, err := safefs.Open(w.t.TempDir(), safefs.Options{})
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { _ = dir.Close() })
+	m, err := mirror.Open(w.t.Context(), dir, []mirror.Source{{Name: "hub", Source: source, Trust: trust}}, mirror.Options{Now: w.clock.now})
+	require.NoError(w.t, err)
+	return &panel{w, m, source}
+}
+
+func (p *panel) sync() *catalog.Snapshot {
+	p.w.t.Helper()
+	s, err := p.mirror.Sync(p.w.t.Context(), "hub")
+	require.NoError(p.w.t, err)
+	return s
+}
+
+// proves checks that a listed release can be installed: signed by its publisher, and
+// reviewed by the hub exactly once.
+func (p *panel) proves(s *catalog.Snapshot, r catalog.Release) {
+	t, ctx := p.w.t, p.w.t.Context()
+	t.Helper()
+	evidence, err := p.source.Evidence(ctx, r)
+	require.NoError(t, err)
+	owner, ok := s.Publisher(r.Plugin.Publisher())
+	require.True(t, ok)
+	var who []verify.Identity
+	for _, one := range owner.Signers {
+		if one.Revoked.IsZero() {
+			who = append(who, one.Identity)
+		}
+	}
+	verifier, err := sigstore.New(sigstore.Options{})
+	require.NoError(t, err)
+	_, err = verifier.Verify(ctx, verify.Subject{Name: r.Ref.String(), Digest: r.Digest, Signers: who}, evidence)
+	require.NoError(t, err, "signature of %s", r.Ref)
+	hubSays := verify.Subject{Name: r.Ref.String(), Digest: r.Digest, Signers: []verify.Identity{p.w.attester.Identity()}}
+	reviews := 0
+	for _, b := range evidence.Bundles {
+		one := verify.Evidence{Manifest: evidence.Manifest, Bundles: [][]byte{b}}
+		a, _, err := verifier.Attested(ctx, hubSays, one, publishing.ReviewType)
+		if err != nil {
+			continue
+		}
+		reviews++
+		var says publishing.ReviewPredicate
+		require.NoError(t, json.Unmarshal(a.Predicate, &says))
+		require.Equal(t, r.Digest, says.Digest)
+		require.NotEmpty(t, says.Reviews)
+	}
+	require.Equal(t, 1, reviews, "reviews of %s", r.Ref)
+	content, err := p.source.Open(ctx, r)
+	require.NoError(t, err)
+	require.NoError(t, content.Close())
+}
