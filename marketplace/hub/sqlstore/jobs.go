@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -23,6 +24,14 @@ const (
 	// defaultAttempts is how often a job is tried that does not say.
 	defaultAttempts = 10
 )
+
+// goodKind reports whether a kind of job is 2 to 60 small letters, digits and hyphens.
+func goodKind(kind string) bool {
+	strange := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '-' || r == '_')
+	}
+	return len(kind) >= 2 && len(kind) <= 60 && kind[0] != '-' && strings.IndexFunc(kind, strange) < 0
+}
 
 // Queues of River: heavy jobs have workers of their own, so that they do not keep the
 // others waiting.
@@ -74,8 +83,8 @@ func (t *tx) Enqueue(ctx context.Context, list ...hub.Job) error {
 	var add []river.InsertManyParams
 	for _, j := range list {
 		switch {
-		case j.Kind == "":
-			return fmt.Errorf("a job without a kind")
+		case !goodKind(j.Kind):
+			return fmt.Errorf("%q is no kind of job", j.Kind)
 		case len(j.Subject) > maxSubject:
 			return fmt.Errorf("job %s: the subject has more than %d bytes", j.Kind, maxSubject)
 		}

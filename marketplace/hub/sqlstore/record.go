@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -238,55 +237,23 @@ func (c column) text(s string) (any, error) {
 }
 
 // value turns what a caller compares a column with into what the database is given.
-// Numbers and times are also taken as JSON has them, so that a cursor can travel.
 func (c column) value(v any) (any, error) {
-	mismatch := fmt.Errorf("%s cannot be compared with %T", c.name, v)
 	r := reflect.ValueOf(v)
-	switch c.kind {
-	case kindText, kindRaw, kindTexts:
-		if r.Kind() == reflect.String && c.kind == kindText {
-			return c.text(r.String())
-		}
-	case kindBool:
-		if r.Kind() == reflect.Bool {
-			return c.encode(r)
-		}
-	case kindNumber, kindTime:
-		if t, ok := v.(time.Time); ok && c.kind == kindTime {
+	switch {
+	case c.kind == kindText && r.Kind() == reflect.String:
+		return c.text(r.String())
+	case c.kind == kindBool && r.Kind() == reflect.Bool:
+		return c.encode(r)
+	case c.kind == kindNumber && r.CanInt():
+		return r.Int(), nil
+	case c.kind == kindReal && r.CanFloat():
+		return r.Float(), nil
+	case c.kind == kindTime:
+		if t, ok := v.(time.Time); ok {
 			return micros(t), nil
-		}
-		if s, ok := v.(string); ok && c.kind == kindTime {
-			t, err := time.Parse(time.RFC3339Nano, s)
-			if err != nil {
-				return nil, hub.Invalid(c.name, "must be a time as RFC 3339 writes it")
-			}
-			return micros(t), nil
-		}
-		if c.kind == kindTime {
-			break
-		}
-		if n, ok := v.(json.Number); ok {
-			i, err := n.Int64()
-			if err != nil {
-				return nil, hub.Invalid(c.name, "must be a whole number")
-			}
-			return i, nil
-		}
-		switch {
-		case r.CanInt():
-			return r.Int(), nil
-		case r.CanFloat() && r.Float() == math.Trunc(r.Float()) && math.Abs(r.Float()) <= 1<<53:
-			return int64(r.Float()), nil
-		}
-	case kindReal:
-		switch {
-		case r.CanFloat():
-			return r.Float(), nil
-		case r.CanInt():
-			return float64(r.Int()), nil
 		}
 	}
-	return nil, mismatch
+	return nil, fmt.Errorf("%s cannot be compared with %T", c.name, v)
 }
 
 // micros is how a time is kept.

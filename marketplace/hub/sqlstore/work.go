@@ -39,6 +39,11 @@ func (s *Store) Work(ctx context.Context, handlers map[string]hub.Handler, perio
 	if len(handlers) == 0 {
 		return errors.New("no handlers to work with")
 	}
+	for kind := range handlers {
+		if !goodKind(kind) {
+			return fmt.Errorf("%q is no kind of job", kind)
+		}
+	}
 	for _, p := range periodic {
 		if handlers[p.Kind] == nil || p.Every <= 0 {
 			return fmt.Errorf("the periodic job %q needs a handler and how often it is to be done", p.Kind)
