@@ -16,7 +16,7 @@
 //
 // # What is not
 //
-// There is no network: keyless identities are checked against the trusted root
+// Verifying needs no network: keyless identities are checked against the trusted root
 // given in [Options], and without one they are refused. A signature by a key
 // alone carries no trusted time, so revoking the key revokes all it signed. The
 // digest comes from the catalog and the list of signers too; nothing in a bundle
@@ -24,4 +24,11 @@
 //
 // To require several co-signers, ask once for each with a Subject that lists
 // only that one.
+//
+// # Signing
+//
+// [KeySigner] signs with a key and does no I/O but its crypto.Signer's. It has no
+// part in the above: [KeylessSigner] does speak to a network, to a certificate
+// authority (Fulcio) and a transparency log (Rekor, API v1). Not built: Rekor's API
+// v2 and timestamp authorities.
 package sigstore

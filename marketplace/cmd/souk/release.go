@@ -33,7 +33,13 @@ file is overwritten.`,
 		long: `
 Adds a signature to an image layout that ` + "`souk pack`" + ` wrote: a sigstore bundle, byte for
 byte as cosign v3 writes it. It can be done on another machine than packing and
-pushing. Sign again with another key for a second signature.`,
+pushing. Sign again with another key for a second signature.
+
+With --key it is signed by a key. With --identity-token it is signed keyless, as in
+CI: the token's identity gets a certificate for some minutes, and the signature is
+entered into a public log, where the identity can be read for ever. Then panels need
+the trusted root of that sigstore instance. With --trusted-root the signature is
+verified before it is written.`,
 		flags: func(fs *flag.FlagSet) action {
 			var o signOptions
 			o.flags(fs)
@@ -117,15 +123,18 @@ func (a *app) keygen(name string) error {
 }
 
 func (a *app) sign(ctx context.Context, dir string, o signOptions) error {
-	signer, err := o.signer()
+	var l *publish.Layout
+	var signer verify.Signer
+	err := a.during(ctx, "signing", func(ctx context.Context) (err error) {
+		if signer, err = o.signer(ctx); err != nil {
+			return err
+		}
+		if l, err = readLayout(ctx, dir); err != nil {
+			return err
+		}
+		return l.Sign(ctx, signer)
+	})
 	if err != nil {
-		return err
-	}
-	l, err := readLayout(ctx, dir)
-	if err != nil {
-		return err
-	}
-	if err := a.during(ctx, "signing", func(ctx context.Context) error { return l.Sign(ctx, signer) }); err != nil {
 		return err
 	}
 	if err := writeLayout(dir, l); err != nil {

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -450,4 +451,27 @@ func TestInterrupt(t *testing.T) {
 	assert.Equal(t, exitFailed, run(ctx, []string{"pack", s.path("dark"), "-o", s.path("out")}, &stdout, &stderr))
 	assert.Contains(t, stderr.String(), "interrupted")
 	assert.NoDirExists(t, s.path("out"))
+}
+
+// TestSignKeyless: what the certificate authority says reaches people, the token does
+// not. That a signature comes out is tested in verify/sigstore, with both services.
+func TestSignKeyless(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	var sent string
+	fulcio := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent = r.Header.Get("Authorization")
+		http.Error(w, "your token has expired", http.StatusUnauthorized)
+	}))
+	defer fulcio.Close()
+	s.do("init", s.path("dark"), "--id", "acme/dark", "--runtime", "static")
+	s.do("pack", s.path("dark"), "-o", s.path("out"))
+	const token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2VjcmV0"
+	require.NoError(t, os.WriteFile(s.path("token"), []byte(token+"\n"), 0o600))
+	said := s.fail(exitFailed, "sign", s.path("out"), "--identity-token", s.path("token"), "--fulcio", fulcio.URL, "--rekor", fulcio.URL)
+	assert.Equal(t, "Bearer "+token, sent)
+	assert.Contains(t, said, "your token has expired")
+	assert.Contains(t, said, "get a new one")
+	assert.NotContains(t, said, "c2VjcmV0")
+	assert.Contains(t, s.fail(exitUsage, "sign", s.path("out"), "--identity-token", s.path("token"), "--key", s.path("token")), "exclude each other")
 }
