@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -116,6 +118,7 @@ func (h *Handler) problemMethod(w http.ResponseWriter, r *http.Request) {
 
 func configuration(base string) huma.Config {
 	c := huma.DefaultConfig("Souk hub", "1")
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	c.Info.Description = "Publishing, review, ratings, moderation and numbers of a plugin marketplace."
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.Servers = []*huma.Server{{URL: base}}
@@ -130,6 +133,21 @@ func configuration(base string) huma.Config {
 		"session": {Type: "apiKey", In: "cookie", Name: identity.CookieName(strings.HasPrefix(base, "https://")), Description: "The portal's session."},
 	}
 	return c
+}
+
+// schemaName names a type in the document: those of package hub and of this one by their
+// names, all others with their package before it, so that no two are one.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	switch pkg := path.Base(t.PkgPath()); pkg {
+	case "hub", "api", ".":
+		return name
+	default:
+		return strings.ToUpper(pkg[:1]) + pkg[1:] + name
+	}
 }
 
 // op describes an operation.
