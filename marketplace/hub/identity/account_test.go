@@ -25,6 +25,11 @@ func TestProfile(t *testing.T) {
 	acc, err := w.EditProfile(w.ctx(), mira, identity.ProfileEdit{Rev: p.Rev, Name: "Mira M."})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"Mira M.", ""}, []string{acc.Name, acc.Email})
+	w.pass(2 * time.Hour)
+	cookie := w.signIn("tom")
+	tom := must(w.Profile(w.ctx(), w.who(cookie)))
+	w.pass(2 * time.Hour)
+	must(w.EditProfile(w.ctx(), w.who(cookie), identity.ProfileEdit{Rev: tom.Rev, Name: "Tom"})) // being seen is no change
 	_, err = w.EditProfile(w.ctx(), mira, identity.ProfileEdit{Rev: p.Rev, Name: "Mira"})
 	assert.ErrorIs(t, err, hub.ErrMoved)
 	must(w.EditProfile(w.ctx(), mira, identity.ProfileEdit{Name: "Mira", Email: "mira@mail.example"}))
@@ -42,7 +47,7 @@ func TestProfile(t *testing.T) {
 	// A provider's name that nobody could be called is replaced.
 	odd := external("odd")
 	odd.Name = "x\u202ey"
-	cookie, _, err := w.SignIn(w.ctx(), odd, identity.Browser{})
+	cookie, _, err = w.SignIn(w.ctx(), odd, identity.Browser{})
 	require.NoError(t, err)
 	assert.Equal(t, "new user", w.who(cookie).Name)
 }

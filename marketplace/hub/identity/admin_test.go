@@ -1,7 +1,6 @@
 package identity_test
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -44,19 +43,6 @@ func TestSetupCodeExpires(t *testing.T) {
 	require.NoError(t, w.ClaimAdmin(w.ctx(), w.actor("mira"), must(w.SetupCode(w.ctx()))))
 }
 
-func TestOfTwoClaimsOneWins(t *testing.T) {
-	w := newWorld(t)
-	codes := []string{must(w.SetupCode(w.ctx())), must(w.SetupCode(w.ctx()))}
-	people := []hub.Actor{w.actor("mira"), w.actor("eve")}
-	results := make([]error, 2)
-	var all sync.WaitGroup
-	for i := range people {
-		all.Go(func() { results[i] = w.ClaimAdmin(w.ctx(), people[i], codes[i]) })
-	}
-	all.Wait()
-	assert.True(t, (results[0] == nil) != (results[1] == nil), "%v", results)
-}
-
 func TestLastAdministratorStays(t *testing.T) {
 	w := newWorld(t)
 	mira := w.admin("mira")
@@ -73,14 +59,6 @@ func TestLastAdministratorStays(t *testing.T) {
 	assert.ErrorIs(t, w.Delete(w.ctx(), mira, identity.Deletion{}), hub.ErrState)
 	require.NoError(t, w.Unsuspend(w.ctx(), mira, tom.Account))
 
-	// Two that remove each other at a time leave one.
-	mira, tom = w.again("mira"), w.again("tom")
-	var all sync.WaitGroup
-	all.Go(func() { _, _ = w.SetRoles(w.ctx(), mira, tom.Account, nil) })
-	all.Go(func() { _, _ = w.SetRoles(w.ctx(), tom, mira.Account, nil) })
-	all.Wait()
-	list := must(w.Accounts(w.ctx(), hub.SystemActor("test"), identity.AccountQuery{Role: hub.RoleAdmin}))
-	require.Len(t, list, 1)
 }
 
 func TestSetRoles(t *testing.T) {

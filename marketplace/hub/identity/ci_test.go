@@ -3,7 +3,6 @@ package identity_test
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -93,29 +92,6 @@ func TestCITokenIsExchangedOnce(t *testing.T) {
 	_, _, err = w.ExchangeCI(w.ctx(), late)
 	assert.ErrorIs(t, err, hub.ErrUnauthenticated, "expired")
 	assert.ErrorContains(t, err, "has expired")
-}
-
-func TestOfTwoExchangesOneWins(t *testing.T) {
-	w := newWorld(t)
-	mira := w.actor("mira")
-	w.publisher("acme", map[string]hub.MemberRole{mira.Account: hub.MemberOwner})
-	w.exchange(mira, "first")
-	const racers = 8
-	results := make([]error, racers)
-	var all sync.WaitGroup
-	for i := range racers {
-		all.Go(func() { _, _, results[i] = w.ExchangeCI(w.ctx(), w.run("contested")) })
-	}
-	all.Wait()
-	won := 0
-	for _, err := range results {
-		if err == nil {
-			won++
-			continue
-		}
-		assert.ErrorIs(t, err, hub.ErrUnauthenticated)
-	}
-	assert.Equal(t, 1, won)
 }
 
 // A repository or its owner that gave up its name is not trusted under it.

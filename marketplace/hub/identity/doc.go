@@ -39,6 +39,7 @@
 //
 // # Not built
 //
-// Merging two accounts. Limits by address: package edge has those, so that an account a
+// Merging two accounts. [hub.Account.Seen] moves when somebody signs in, not with each use:
+// their sessions and tokens say when those were used. Limits by address: package edge has those, so that an account a
 // minute cannot be made. Mail.
 package identity

@@ -76,15 +76,7 @@ func seeSession(ctx context.Context, tx hub.Tx, hash string, now time.Time) erro
 		return err
 	}
 	session.Seen = now
-	if err := tx.Sessions().Put(ctx, &session); err != nil {
-		return err
-	}
-	acc, err := tx.Accounts().Get(ctx, session.Account)
-	if hour := now.Truncate(time.Hour); err == nil && acc.Seen.Before(hour) {
-		acc.Seen = hour
-		err = tx.Accounts().Update(ctx, &acc)
-	}
-	return err
+	return tx.Sessions().Put(ctx, &session)
 }
 
 // Proof is how a person has proved themselves again: one of the two.

@@ -37,8 +37,10 @@ func TestSignInMakesAnAccountOnce(t *testing.T) {
 	cookie, _, err := w.SignIn(w.ctx(), other, identity.Browser{})
 	require.NoError(t, err)
 	assert.NotEqual(t, first.Account, w.who(cookie).Account)
+	w.pass(90 * time.Minute)
+	assert.Equal(t, time.Date(2026, 3, 1, 13, 0, 0, 0, time.UTC), must(w.Profile(w.ctx(), w.actor("tom"))).Seen, "to the hour")
 	assert.Len(t, w.audited(identity.ActSignUp), 3)
-	assert.Len(t, w.audited(identity.ActSignIn), 4)
+	assert.Len(t, w.audited(identity.ActSignIn), 5)
 
 	_, _, err = w.SignIn(w.ctx(), identity.ExternalIdentity{Issuer: issuer}, identity.Browser{})
 	var invalid *hub.InvalidError

@@ -131,6 +131,13 @@ func (s *Service) begin(ctx context.Context, tx hub.Tx, acc hub.Account, cookie 
 	if acc.State == hub.AccountDeleted {
 		return hub.Session{}, fmt.Errorf("%w: the account is gone", hub.ErrUnauthenticated)
 	}
+	if hour := now.Truncate(time.Hour); acc.Seen.Before(hour) {
+		// Here and not at each use: it counts up the revision that people edit by.
+		acc.Seen = hour
+		if err := tx.Accounts().Update(ctx, &acc); err != nil {
+			return hub.Session{}, err
+		}
+	}
 	if len(from.Session) == secretLen {
 		if err := tx.Sessions().Delete(ctx, hashOf(from.Session)); err != nil {
 			return hub.Session{}, err

@@ -71,16 +71,23 @@ func (b *safeBuffer) String() string {
 
 func newWorld(t testing.TB, options ...identity.Options) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), "hub.db"), policy: hub.Policy{}.WithDefaults(),
-		log: &safeBuffer{}, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	store, err := sqlstore.OpenSQLite(t.Context(), w.path, sqlstore.Options{Volatile: true})
+	path := filepath.Join(t.TempDir(), "hub.db")
+	store, err := sqlstore.OpenSQLite(t.Context(), path, sqlstore.Options{Volatile: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
-	w.store = &counting{Store: store}
+	w := worldOn(t, store, options...)
+	w.path = path
+	return w
+}
+
+func worldOn(t testing.TB, store hub.Store, options ...identity.Options) *world {
+	t.Helper()
+	w := &world{t: t, store: &counting{Store: store}, policy: hub.Policy{}.WithDefaults(), log: &safeBuffer{}, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	o := identity.Options{AllowSignUp: true}
 	if len(options) > 0 {
 		o = options[0]
 	}
+	var err error
 	w.Service, err = identity.New(hub.Env{Store: w.store, Now: w.now, Policy: func() hub.Policy { return w.policy },
 		Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}, o)
 	require.NoError(t, err)
