@@ -50,8 +50,8 @@ func readable(ctx context.Context, tx hub.Tx, a hub.Actor, id string) (hub.Submi
 	if err != nil {
 		return hub.Submission{}, err
 	}
-	if err := a.May(hub.ActSubmissionRead, objectOf(sub)); err != nil {
-		return hub.Submission{}, hide(err)
+	if err := mayDo(a, hub.ActSubmissionRead, sub); err != nil {
+		return hub.Submission{}, err
 	}
 	return sub, nil
 }

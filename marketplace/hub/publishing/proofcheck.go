@@ -80,7 +80,7 @@ func (s *Service) proofJob(ctx context.Context, j hub.Job) error {
 func (s *Service) proofsDue(ctx context.Context) error {
 	now := s.now()
 	return s.env.Store.Update(ctx, func(tx hub.Tx) error {
-		due, err := tx.Proofs().List(ctx, hub.Query{Where: []hub.Cond{hub.Lt("due", now)}, Order: "due"})
+		due, err := tx.Proofs().List(ctx, hub.Query{Where: []hub.Cond{{Column: "due", Op: hub.OpLe, Value: now}}, Order: "due"})
 		if err != nil {
 			return err
 		}

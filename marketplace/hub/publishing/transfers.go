@@ -245,7 +245,7 @@ func (s *Service) transferJob(ctx context.Context, j hub.Job) error {
 	if j.Subject == "" {
 		return s.env.Store.Update(ctx, func(tx hub.Tx) error {
 			due, err := tx.Transfers().List(ctx, hub.Query{Where: []hub.Cond{
-				hub.Eq("state", hub.TransferAccepted), hub.Lt("effective", s.now()),
+				hub.Eq("state", hub.TransferAccepted), {Column: "effective", Op: hub.OpLe, Value: s.now()},
 			}})
 			for _, t := range due {
 				if err := tx.Enqueue(ctx, hub.Job{Kind: hub.JobTransfer, Subject: t.ID}); err != nil {

@@ -223,6 +223,7 @@ func newWorld(t testing.TB, change func(*world)) *world {
 		Verifier: verifier, Attester: w.attester, Scanners: []scan.Scanner{clean},
 		Keys: tuf.Keys{Targets: []tuf.Key{key()}, Snapshot: []tuf.Key{key()}, Timestamp: []tuf.Key{key()}},
 	}
+	w.policy.SubmissionsDay = 10_000
 	if change != nil {
 		change(w)
 	}
