@@ -2,6 +2,7 @@ package community
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/souk-dev/souk/marketplace/hub"
 )
@@ -9,11 +10,11 @@ import (
 // Sort is the order of ratings.
 type Sort string
 
-// The orders of ratings. Among the same, those written or edited last come first.
+// The orders of ratings.
 const (
-	SortNewest  Sort = "newest"
+	SortNewest  Sort = "newest"  // written or edited last first
 	SortHelpful Sort = "helpful" // most votes first
-	SortStars   Sort = "stars"   // most stars first
+	SortStars   Sort = "stars"   // most stars first, and the newest of those
 )
 
 // RatingView is a rating as people see it.
@@ -41,31 +42,21 @@ func (s *Service) Ratings(ctx context.Context, a hub.Actor, q RatingsQuery) (hub
 	if _, err := pluginID(q.Plugin); err != nil {
 		return out, err
 	}
-	list := hub.Query{Where: []hub.Cond{hub.Eq("plugin", q.Plugin), hub.Eq("state", hub.Shown)}, Desc: true}
-	at := func(r hub.Rating) []any { return []any{r.Updated, r.Plugin, r.Account} }
-	switch q.Sort {
-	case "", SortNewest:
-		list.Order = "updated"
-	case SortHelpful:
-		list.Order = "helpful"
-		at = func(r hub.Rating) []any { return []any{r.Helpful, r.Plugin, r.Account} }
-	case SortStars:
-		list.Order = "stars"
-		at = func(r hub.Rating) []any { return []any{r.Stars, r.Plugin, r.Account} }
-	default:
-		return out, hub.Invalid("sort", "must be newest, helpful or stars")
-	}
 	if q.Stars < 0 || q.Stars > 5 {
 		return out, hub.Invalid("stars", "must be 1 to 5")
 	}
-	if q.Stars > 0 {
-		list.Where = append(list.Where, hub.Eq("stars", q.Stars))
+	switch q.Sort {
+	case "":
+		q.Sort = SortNewest
+	case SortNewest, SortHelpful, SortStars:
+	default:
+		return out, hub.Invalid("sort", "must be newest, helpful or stars")
 	}
 	err := s.env.Store.View(ctx, func(tx hub.Tx) error {
 		if _, err := readable(ctx, tx, a, q.Plugin); err != nil {
 			return err
 		}
-		page, err := hub.ListPage(ctx, tx.Ratings(), list, q.Cursor, q.Limit, at)
+		page, err := ratingsPage(ctx, tx, q)
 		if err != nil {
 			return err
 		}
@@ -73,6 +64,30 @@ func (s *Service) Ratings(ctx context.Context, a hub.Actor, q RatingsQuery) (hub
 		return err
 	})
 	return out, err
+}
+
+func ratingsPage(ctx context.Context, tx hub.Tx, q RatingsQuery) (hub.Page[hub.Rating], error) {
+	list := hub.Query{Where: []hub.Cond{hub.Eq("plugin", q.Plugin), hub.Eq("state", hub.Shown)}, Order: "updated", Desc: true}
+	if q.Sort == SortStars {
+		var groups []group
+		for n := 5; n >= 1; n-- {
+			if q.Stars == 0 || q.Stars == n {
+				groups = append(groups, group{strconv.Itoa(n), hub.Eq("stars", n)})
+			}
+		}
+		return inGroups(ctx, tx.Ratings(), "ratings by stars", groups, list, q.Cursor, q.Limit, func(r hub.Rating) (string, []any) {
+			return strconv.Itoa(r.Stars), []any{r.Updated, r.Plugin, r.Account}
+		})
+	}
+	if q.Stars > 0 {
+		list.Where = append(list.Where, hub.Eq("stars", q.Stars))
+	}
+	at := func(r hub.Rating) []any { return []any{r.Updated, r.Plugin, r.Account} }
+	if q.Sort == SortHelpful {
+		list.Order = "helpful"
+		at = func(r hub.Rating) []any { return []any{r.Helpful, r.Plugin, r.Account} }
+	}
+	return hub.ListPage(ctx, tx.Ratings(), list, q.Cursor, q.Limit, at)
 }
 
 // Held returns the held ratings of a plugin, or of all, oldest first, to who may see the

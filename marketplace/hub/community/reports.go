@@ -97,40 +97,17 @@ func (s *Service) Reports(ctx context.Context, a hub.Actor, q ReportQuery) (hub.
 	if q.Reason != "" {
 		reasons = []string{q.Reason}
 	}
-	after, err := hub.ParseCursor("reports", q.Cursor, "", s.now(), "")
-	if err != nil {
-		return out, err
+	var groups []group
+	for _, r := range reasons {
+		groups = append(groups, group{r, hub.Eq("reason", r)})
 	}
-	first := 0
-	if after != nil {
-		if first = slices.Index(reasons, after[0].(string)); first < 0 {
-			return out, hub.Invalid("cursor", "is not one of this list: take the next of an earlier answer, unchanged")
-		}
-		after = after[1:]
-	}
-	limit := hub.Limit(q.Limit)
-	err = s.env.Store.View(ctx, func(tx hub.Tx) error {
-		out.Items = nil
-		behind := after
-		for _, reason := range reasons[first:] {
-			list, err := tx.Reports().List(ctx, hub.Query{
-				Where: append(slices.Clone(where), hub.Eq("reason", reason)), Order: "created", After: behind, Limit: limit + 1 - len(out.Items),
-			})
-			if err != nil {
-				return err
-			}
-			out.Items, behind = append(out.Items, list...), nil
-			if len(out.Items) > limit {
-				break
-			}
-		}
-		return nil
+	err := s.env.Store.View(ctx, func(tx hub.Tx) (err error) {
+		list := hub.Query{Where: where, Order: "created"}
+		out, err = inGroups(ctx, tx.Reports(), "reports", groups, list, q.Cursor, q.Limit, func(r hub.Report) (string, []any) {
+			return r.Reason, []any{r.Created, r.ID}
+		})
+		return err
 	})
-	if len(out.Items) > limit {
-		out.Items = out.Items[:limit]
-		last := out.Items[limit-1]
-		out.Next = hub.Cursor("reports", last.Reason, last.Created, last.ID)
-	}
 	return out, err
 }
 
