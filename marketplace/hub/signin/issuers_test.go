@@ -2,6 +2,7 @@ package signin_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -111,8 +113,32 @@ func TestCITokenAttacks(t *testing.T) {
 		m[name] = value
 		return i.Token(m)
 	}
-	_, err := s.Verify(t.Context(), with("ref", tag))
-	require.NoError(t, err, "the control")
+	// run is of a repository and its owner, which agree with the workflow.
+	run := func(repository, owner string) string {
+		m := signintest.GitHubClaims(audience, repository, "release.yml", tag)
+		m["repository_owner"] = owner
+		return i.Token(m)
+	}
+	signed := func(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) string {
+		m := gitHubRun()
+		m["iss"], m["sub"], m["iat"], m["exp"] = i.URL, "s", at(0), at(time.Minute)
+		body, err := json.Marshal(m)
+		require.NoError(t, err)
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: algorithm, Key: key}, nil)
+		require.NoError(t, err)
+		jws, err := signer.Sign(body)
+		require.NoError(t, err)
+		raw, err := jws.CompactSerialize()
+		require.NoError(t, err)
+		return raw
+	}
+	key := *i.Key()
+	renamed, recast := key, key
+	renamed.KeyID, recast.Algorithm = "key-7", "PS256"
+	for name, token := range map[string]string{"claims": with("ref", tag), "run": run("acme/backup", "acme"), "key": signed(key, jose.RS256)} {
+		_, err := s.Verify(t.Context(), token)
+		require.NoError(t, err, "the control: %s", name)
+	}
 	claimsToBe := gitHubRun()
 	claimsToBe["iss"] = i.URL
 	noJTI := gitHubRun()
@@ -133,6 +159,10 @@ func TestCITokenAttacks(t *testing.T) {
 		"repository of nobody":  with("repository", "backup"),
 		"repository of another": with("repository", "evil/backup"),
 		"repository with ..%2f": with("repository", "acme/..%2fbackup"),
+		"owner is another":      run("acme/backup", "evil"),
+		"odd repository":        run("acme/..%2fbackup", "acme"),
+		"key by another name":   signed(renamed, jose.RS256),
+		"another algorithm":     signed(recast, jose.PS256),
 		"no repository id":      with("repository_id", nil),
 		"no owner id":           with("repository_owner_id", ""),
 		"no ref":                with("ref", nil),
@@ -157,7 +187,7 @@ func TestCITokenAttacks(t *testing.T) {
 			assert.NotContains(t, err.Error(), token, "tokens stay out of errors")
 		}
 	}
-	_, err = s.Verify(t.Context(), with("exp", at(-2*time.Minute)))
+	_, err := s.Verify(t.Context(), with("exp", at(-2*time.Minute)))
 	require.ErrorIs(t, err, signin.ErrExpired)
 	require.Zero(t, evil.Fetches("/.well-known/openid-configuration")+evil.Fetches("/keys"), "nothing is fetched because a token says so")
 }
@@ -306,6 +336,7 @@ func TestRule(t *testing.T) {
 		var differs *signin.MismatchError
 		require.True(t, errors.As(err, &differs), field)
 		assert.Equal(t, field, differs.Field)
+		t.Log(err)
 	}
 	gone := run
 	gone.RepositoryID = ""

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -238,9 +237,6 @@ func (p *Passkeys) FinishLogin(ctx context.Context, c Ceremony, response []byte,
 	stored, err := find(ctx, parsed.RawID)
 	if err != nil {
 		return fail(err)
-	}
-	if !bytes.Equal(stored.ID, parsed.RawID) || len(stored.Handle) < minHandle {
-		return fail(fmt.Errorf("%w: the stored passkey is not the one that was asked for", ErrRefused))
 	}
 	own := owner{PasskeyUser{Handle: stored.Handle}, []webauthn.Credential{stored.library()}}
 	_, used, err := p.w.ValidatePasskeyLogin(func(_, _ []byte) (webauthn.User, error) { return own, nil }, p.session(c), parsed)

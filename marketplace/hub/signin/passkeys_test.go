@@ -219,6 +219,13 @@ func TestRegistrationAttacks(t *testing.T) {
 		_, err := v.p.FinishRegistration(ceremony, b, "")
 		require.ErrorIs(t, err, signin.ErrRefused, name)
 	}
+	// A passkey for nobody: made with the challenge of a login, which names no account.
+	_, login, err = v.p.BeginLogin()
+	require.NoError(t, err)
+	mixed, err := a.Create([]byte(strings.Replace(string(options), ceremony.Challenge, login.Challenge, 1)))
+	require.NoError(t, err)
+	_, err = v.p.FinishRegistration(login, mixed, "")
+	require.ErrorIs(t, err, signin.ErrRefused)
 	c, err := v.p.FinishRegistration(ceremony, answer, "")
 	require.NoError(t, err, "the control")
 	assert.Equal(t, "Passkey", c.Name)

@@ -2,7 +2,9 @@ package signin_test
 
 import (
 	"context"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -216,7 +218,7 @@ func TestSignInAttacks(t *testing.T) {
 
 	begun, back = come()
 	c.add(signin.MaxPending)
-	require.ErrorIs(t, finish(begun, back), signin.ErrExpired)
+	require.ErrorContains(t, finish(begun, back), "the sign-in took longer")
 }
 
 // TestPendingIsBound shows that what one provider's sign-in left in the browser is
@@ -225,13 +227,21 @@ func TestPendingIsBound(t *testing.T) {
 	base := signin.ProviderOptions{Issuer: "http://127.0.0.1:9/a", ClientID: "hub", RedirectURL: "https://hub.example.org/a", Key: testKey()}
 	i := signintest.NewIssuer(signintest.IssuerOptions{})
 	defer i.Close()
-	base.Issuer = i.URL
+	c := newClock()
+	base.Issuer, base.Now = i.URL, c.now
 	p, err := signin.NewProvider(base)
 	require.NoError(t, err)
 	_, begun, err := p.Begin(t.Context(), "/")
 	require.NoError(t, err)
 	_, _, err = p.Finish(t.Context(), begun, url.Values{})
 	require.ErrorContains(t, err, "(state)", "the control: it opens")
+	c.add(signin.MaxPending - 2*time.Second)
+	_, _, err = p.Finish(t.Context(), begun, url.Values{})
+	require.ErrorContains(t, err, "(state)", "it still does")
+	c.add(2 * time.Second)
+	_, _, err = p.Finish(t.Context(), begun, url.Values{})
+	require.ErrorIs(t, err, signin.ErrExpired)
+	require.ErrorContains(t, err, "the sign-in took longer")
 	for name, change := range map[string]func(*signin.ProviderOptions){
 		"issuer":   func(o *signin.ProviderOptions) { o.Issuer = "https://other.example" },
 		"client":   func(o *signin.ProviderOptions) { o.ClientID = "other" },
@@ -282,6 +292,47 @@ func TestWrongSecret(t *testing.T) {
 	assert.NotContains(t, s.err.Error(), "wrong")
 }
 
+// TestSecretInForm sends the secret the way the provider wants it, once.
+func TestSecretInForm(t *testing.T) {
+	h := newHostile(t, newClock())
+	for _, methods := range [][]string{nil, {"client_secret_post"}, {"client_secret_post", "client_secret_basic"}} {
+		h := newHostile(t, newClock())
+		if methods != nil {
+			h.SetMetadata("token_endpoint_auth_methods_supported", methods)
+		}
+		h.SetMetadata("token_endpoint", h.URL+"/tokens")
+		inForm := len(methods) == 1
+		h.Handle("POST /tokens", func(w http.ResponseWriter, r *http.Request) {
+			_, password, basic := r.BasicAuth()
+			assert.Equal(t, !inForm, basic)
+			assert.Equal(t, "s3cret", password+r.PostFormValue("client_secret"))
+			w.WriteHeader(http.StatusBadRequest)
+		})
+		p, err := signin.NewProvider(signin.ProviderOptions{
+			Issuer: h.URL, ClientID: "hub", ClientSecret: "s3cret", RedirectURL: "https://hub.example.org/callback", Key: testKey(),
+		})
+		require.NoError(t, err)
+		h.p = p
+		_, err = h.begin(t)
+		require.ErrorIs(t, err, signin.ErrRefused)
+		require.Equal(t, 1, h.Fetches("/tokens"))
+	}
+	_, err := h.signIn(t, h.Token)
+	require.NoError(t, err, "the control: a public client")
+}
+
+// TestOptionsKeepSecrets prints and logs the options.
+func TestOptionsKeepSecrets(t *testing.T) {
+	o := signin.ProviderOptions{Issuer: "https://id.example.org", ClientSecret: "s3cret", Key: testKey()}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("starts", "provider", o)
+	for _, text := range []string{log.String(), fmt.Sprint(o), fmt.Sprintf("%+v %#v", o, o)} {
+		assert.Contains(t, text, "id.example.org")
+		assert.NotContains(t, text, "s3cret")
+		assert.NotContains(t, text, string(testKey()))
+	}
+}
+
 // TestProviderDownAtStart begins while the provider is away, and again when it is back.
 func TestProviderDownAtStart(t *testing.T) {
 	i := signintest.NewIssuer(signintest.IssuerOptions{})
@@ -320,6 +371,7 @@ func TestNewProviderRefuses(t *testing.T) {
 		"no issuer":      func(o *signin.ProviderOptions) { o.Issuer = "" },
 		"plain http":     func(o *signin.ProviderOptions) { o.Issuer = "http://id.example.org" },
 		"user in issuer": func(o *signin.ProviderOptions) { o.Issuer = "https://a:b@id.example.org" },
+		"a query":        func(o *signin.ProviderOptions) { o.Issuer = "https://id.example.org?tenant=1" },
 		"file":           func(o *signin.ProviderOptions) { o.Issuer = "file:///etc/passwd" },
 		"no client":      func(o *signin.ProviderOptions) { o.ClientID = "" },
 		"no redirect":    func(o *signin.ProviderOptions) { o.RedirectURL = "" },

@@ -54,6 +54,9 @@ func newRemote(issuer string, client *http.Client, now func() time.Time, log *sl
 	if err := checkURL(issuer); err != nil {
 		return nil, fmt.Errorf("issuer %.80q %w", issuer, err)
 	}
+	if strings.Contains(issuer, "?") { // OpenID Connect Discovery 1.0, section 3
+		return nil, fmt.Errorf("issuer %.80q has a query", issuer)
+	}
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -163,9 +166,6 @@ type limitedBody struct {
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, errTooLong
-	}
 	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
 	if b.left -= n; b.left < 0 {
 		return 0, errTooLong

@@ -49,6 +49,10 @@ func (e *MismatchError) Error() string {
 		return fmt.Sprintf("the %s is %q, recorded was %q: the name belongs to somebody else now", e.Field, e.Got, e.Want)
 	case "event":
 		return fmt.Sprintf("the run was started by %q, whose contents an outsider can choose", e.Got)
+	case "job":
+		if e.Want == "" {
+			return fmt.Sprintf("the job is of the reusable workflow %q, the rule allows none", e.Got)
+		}
 	}
 	return fmt.Sprintf("the %s is %q, the rule wants %q", e.Field, e.Got, e.Want)
 }
