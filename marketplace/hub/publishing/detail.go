@@ -123,7 +123,7 @@ func (s *Service) Queue(ctx context.Context, a hub.Actor, limit int) ([]hub.Subm
 		return nil, 0, err
 	}
 	slices.SortStableFunc(all, func(x, y hub.Submission) int {
-		return cmp.Or(cmp.Compare(y.Risk, x.Risk), x.Submitted.Compare(y.Submitted))
+		return cmp.Or(cmp.Compare(y.Risk, x.Risk), x.Submitted.Compare(y.Submitted), cmp.Compare(x.ID, y.ID))
 	})
 	return all[:min(len(all), hub.Limit(limit))], int(n), nil
 }

@@ -152,7 +152,9 @@ func TestReleaseLife(t *testing.T) {
 		t.Helper()
 		require.NoError(t, (&store{w.db, w.jobs, w.cut}).Update(ctx, f))
 	}
-	update(func(tx hub.Tx) error { return hub.HidePlugin(ctx, tx, moderator, w.clock.now(), "acme/backup", "under investigation") })
+	update(func(tx hub.Tx) error {
+		return hub.HidePlugin(ctx, tx, moderator, w.clock.now(), "acme/backup", "under investigation")
+	})
 	w.settle()
 	assert.False(t, p.sync().Has("acme/backup"))
 	update(func(tx hub.Tx) error { return hub.ShowPlugin(ctx, tx, moderator, w.clock.now(), "acme/backup", "") })

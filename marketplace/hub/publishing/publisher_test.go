@@ -122,7 +122,9 @@ func TestSigners(t *testing.T) {
 }
 
 // web and dns are what a publisher shows.
-type web struct{ answer func(*http.Request) (*http.Response, error) }
+type web struct {
+	answer func(*http.Request) (*http.Response, error)
+}
 
 func (w web) Do(r *http.Request) (*http.Response, error) { return w.answer(r) }
 

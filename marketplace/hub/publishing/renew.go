@@ -174,7 +174,7 @@ func (s *Service) visible(ctx context.Context, c *publish.Catalog) (bool, error)
 // processes that do it at once make one catalog.
 func (s *Service) InitCatalog(ctx context.Context, o InitOptions) (root []byte, err error) {
 	for {
-		root, err = nil, s.noted(ctx, s.writing(ctx, func(l *lease) (err error) {
+		err = s.noted(ctx, s.writing(ctx, func(l *lease) (err error) {
 			root, err = s.initCatalog(ctx, l, o)
 			return err
 		}))

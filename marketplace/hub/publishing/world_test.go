@@ -43,6 +43,7 @@ type world struct {
 	clock    *clock
 	jobs     *jobs
 	cut      *cut
+	before   func(*http.Request) // of requests of the next service
 	accounts map[string]bool
 }
 
@@ -165,9 +166,15 @@ func (s *store) Update(ctx context.Context, f func(hub.Tx) error) error {
 }
 
 // wire counts requests as steps, before and after.
-type wire struct{ cut *cut }
+type wire struct {
+	cut    *cut
+	before func(*http.Request) // nil: nothing happens
+}
 
 func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
+	if w.before != nil {
+		w.before(r)
+	}
 	if err := w.cut.next("request " + r.Method + " " + r.URL.Path); err != nil {
 		return nil, err
 	}
@@ -210,27 +217,35 @@ func newWorld(t testing.TB, change func(*world)) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	w.db = db
-	key := func() tuf.Key {
-		k, err := tuf.GenerateKey()
-		require.NoError(t, err)
-		return k
-	}
-	w.root = []tuf.Key{key(), key()}
+	w.root = []tuf.Key{newKey(t), newKey(t)}
 	w.attester = newSigner(t)
 	verifier, err := sigstore.New(sigstore.Options{})
 	require.NoError(t, err)
 	w.options = publishing.Options{
 		Verifier: verifier, Attester: w.attester, Scanners: []scan.Scanner{clean},
-		Keys: tuf.Keys{Targets: []tuf.Key{key()}, Snapshot: []tuf.Key{key()}, Timestamp: []tuf.Key{key()}},
+		Keys: newKeys(t),
 	}
 	w.policy.SubmissionsDay = 10_000
 	if change != nil {
 		change(w)
 	}
 	w.start()
-	_, err = w.service.InitCatalog(ctx, publishing.InitOptions{Root: w.root})
+	root, err := w.service.InitCatalog(ctx, publishing.InitOptions{Root: w.root})
 	require.NoError(t, err)
+	require.NotEmpty(t, root)
 	return w
+}
+
+func newKey(t testing.TB) tuf.Key {
+	t.Helper()
+	k, err := tuf.GenerateKey()
+	require.NoError(t, err)
+	return k
+}
+
+func newKeys(t testing.TB) tuf.Keys {
+	t.Helper()
+	return tuf.Keys{Targets: []tuf.Key{newKey(t)}, Snapshot: []tuf.Key{newKey(t)}, Timestamp: []tuf.Key{newKey(t)}}
 }
 
 func newSigner(t testing.TB) *sigstore.KeySigner {
@@ -244,7 +259,7 @@ func newSigner(t testing.TB) *sigstore.KeySigner {
 func (w *world) start() {
 	w.t.Helper()
 	w.cut.set(0)
-	o := oci.Options{Credentials: oci.Anonymous, RetryWait: time.Millisecond, Transport: wire{w.cut}}
+	o := oci.Options{Credentials: oci.Anonymous, RetryWait: time.Millisecond, Transport: wire{w.cut, w.before}}
 	at := w.registry.Host + "/" + prefix
 	pusher, err := oci.NewPusher(at, o)
 	require.NoError(w.t, err)

@@ -1,0 +1,4 @@
+package publishing
+
+// ModuleImports is for the fuzz test.
+var ModuleImports = moduleImports
