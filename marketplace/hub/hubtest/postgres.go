@@ -3,6 +3,7 @@ package hubtest
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -111,7 +112,13 @@ func (s *Server) prepare() error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	return nil
+	// Databases come and go with the tests: the disk is not waited for, see Durable.
+	config, err := os.OpenFile(filepath.Join(s.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = config.WriteString("fsync = off\n")
+	return errors.Join(err, config.Close())
 }
 
 // watch starts a process that ends the server, and removes its files, when this one is
@@ -171,6 +178,16 @@ func (s *Server) Start(t testing.TB) {
 			return
 		}
 		require.True(t, time.Now().Before(deadline), "PostgreSQL does not start: %s", out)
+	}
+}
+
+// Durable has the server wait for the disk at each commit, as it does outside of tests, for
+// the rest of this binary: for what is measured.
+func (s *Server) Durable(t testing.TB) {
+	t.Helper()
+	for _, statement := range []string{"ALTER SYSTEM SET fsync = on", "SELECT pg_reload_conf()"} {
+		out, err := psql(s.dsn("postgres"), statement)
+		require.NoError(t, err, string(out))
 	}
 }
 

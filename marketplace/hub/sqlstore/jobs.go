@@ -130,30 +130,37 @@ func (t *tx) Enqueue(ctx context.Context, list ...hub.Job) error {
 // Jobs implements [hub.Store]. Those that run are not among those that wait; failed are
 // those that were given up in the last week.
 func (s *Store) Jobs(ctx context.Context) (waiting, failed map[string]int, err error) {
-	waiting, failed = map[string]int{}, map[string]int{}
-	bounded, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
 	const query = `SELECT kind, CAST(state AS TEXT), count(*) FROM river_job
 		WHERE state IN ('available', 'scheduled', 'retryable', 'pending', 'discarded', 'cancelled')
 		GROUP BY kind, state`
-	rows, err := s.reader.QueryContext(bounded, query)
+	err = s.View(ctx, func(t hub.Tx) error {
+		waiting, failed = map[string]int{}, map[string]int{}
+		tx := t.(*tx)
+		return tx.do(ctx, false, func(ctx context.Context) error {
+			rows, err := tx.sql.QueryContext(ctx, query)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			for rows.Next() {
+				var kind, state string
+				var n int
+				if err := rows.Scan(&kind, &state, &n); err != nil {
+					return err
+				}
+				if state == "discarded" || state == "cancelled" {
+					failed[kind] += n
+				} else {
+					waiting[kind] += n
+				}
+			}
+			return rows.Err()
+		})
+	})
 	if err != nil {
-		return nil, nil, s.explain(ctx, err)
+		return nil, nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var kind, state string
-		var n int
-		if err := rows.Scan(&kind, &state, &n); err != nil {
-			return nil, nil, err
-		}
-		if state == "discarded" || state == "cancelled" {
-			failed[kind] += n
-		} else {
-			waiting[kind] += n
-		}
-	}
-	return waiting, failed, s.explain(ctx, rows.Err())
+	return waiting, failed, nil
 }
 
 // riverLog is where River logs: only what is wrong.

@@ -150,19 +150,12 @@ func (e *dbError) Unwrap() error { return e.error }
 // once runs f in one transaction. committing says that the commit did not answer, so
 // that nobody knows whether it took place.
 func (s *Store) once(ctx context.Context, db *sql.DB, o sql.TxOptions, writes bool, f func(hub.Tx) error) (err error, committing bool) {
-	begin, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	slow := fmt.Errorf("no answer within %s", s.o.Timeout)
-	timer := time.AfterFunc(s.o.Timeout, func() { cancel(slow) })
-	defer timer.Stop()
-	base, err := db.BeginTx(begin, &o)
-	if err != nil {
-		if context.Cause(begin) == slow {
-			return &dbError{fmt.Errorf("%w: %w", hub.ErrUnavailable, slow), context.DeadlineExceeded}, false
-		}
+	limit := s.limit(ctx)
+	defer limit.end()
+	base, err := db.BeginTx(limit.ctx, &o)
+	if err = limit.done(err); err != nil {
 		return s.wrap(ctx, err), false
 	}
-	timer.Stop()
 	t := &tx{store: s, sql: base, writes: writes}
 	defer func() { // after a commit it does nothing; it also is for an f that panics
 		t.ended = true
@@ -175,12 +168,48 @@ func (s *Store) once(ctx context.Context, db *sql.DB, o sql.TxOptions, writes bo
 	if err != nil || !writes {
 		return err, false
 	}
-	timer.Reset(s.o.Timeout)
-	if err := base.Commit(); err != nil {
+	limit.again()
+	if err := limit.done(base.Commit()); err != nil {
 		c := s.dialect.classify(err)
 		return s.wrap(ctx, err), c == classBroken || c == classAway
 	}
 	return nil, false
+}
+
+// limit bounds single steps of what goes on for as long as the caller likes: its ctx ends
+// when a step that was begun is not done in time.
+type limit struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+	after  time.Duration
+}
+
+// errSlow is why a limit ends.
+var errSlow = fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
+
+// limit begins with the first step.
+func (s *Store) limit(ctx context.Context) *limit {
+	l := &limit{after: s.o.Timeout}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	l.timer = time.AfterFunc(l.after, func() { l.cancel(errSlow) })
+	return l
+}
+
+func (l *limit) again() { l.timer.Reset(l.after) }
+
+// done ends a step, whose error this is.
+func (l *limit) done(err error) error {
+	l.timer.Stop()
+	if err != nil && context.Cause(l.ctx) == errSlow {
+		return errSlow
+	}
+	return err
+}
+
+func (l *limit) end() {
+	l.timer.Stop()
+	l.cancel(nil)
 }
 
 func (s *Store) wrap(ctx context.Context, err error) error {

@@ -1,9 +1,12 @@
 package sqlstore_test
 
 import (
+	"database/sql"
+	"os"
 	"path/filepath"
 	"testing"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"github.com/souk-dev/souk/marketplace/hub"
@@ -11,27 +14,56 @@ import (
 	"github.com/souk-dev/souk/marketplace/hub/sqlstore"
 )
 
-// engine makes an empty database, to be opened as often as one likes.
-type engine func(t testing.TB, o sqlstore.Options) func() *sqlstore.Store
-
-func sqlite(t testing.TB, o sqlstore.Options) func() *sqlstore.Store {
-	path := filepath.Join(t.TempDir(), "hub.db")
-	return func() *sqlstore.Store {
-		s, err := sqlstore.OpenSQLite(t.Context(), path, o)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		return s
+func TestMain(m *testing.M) {
+	if os.Getenv("SOUK_SQLSTORE_CHILD") != "" {
+		child()
+		return
 	}
+	os.Exit(m.Run())
 }
 
-func postgres(t testing.TB, o sqlstore.Options) func() *sqlstore.Store {
-	dsn, _ := hubtest.Postgres(t)
-	return func() *sqlstore.Store {
-		s, err := sqlstore.OpenPostgres(t.Context(), dsn, o)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, s.Close()) })
-		return s
+// database is one for a test, empty at first.
+type database struct {
+	t              testing.TB
+	driver, source string
+	server         *hubtest.Server // nil: SQLite, or one that is not ours
+}
+
+// engine makes a database.
+type engine func(t testing.TB) database
+
+func sqlite(t testing.TB) database {
+	return database{t: t, driver: "sqlite", source: filepath.Join(t.TempDir(), "hub.db")}
+}
+
+func postgres(t testing.TB) database {
+	dsn, server := hubtest.Postgres(t)
+	return database{t: t, driver: "pgx", source: dsn, server: server}
+}
+
+// open opens the database as another process would.
+func (d database) open(o sqlstore.Options) *sqlstore.Store {
+	d.t.Helper()
+	s, err := d.try(o)
+	require.NoError(d.t, err)
+	d.t.Cleanup(func() { require.NoError(d.t, s.Close()) })
+	return s
+}
+
+func (d database) try(o sqlstore.Options) (*sqlstore.Store, error) {
+	if d.driver == "sqlite" {
+		return sqlstore.OpenSQLite(d.t.Context(), d.source, o)
 	}
+	return sqlstore.OpenPostgres(d.t.Context(), d.source, o)
+}
+
+// raw is the database without the store.
+func (d database) raw() *sql.DB {
+	d.t.Helper()
+	db, err := sql.Open(d.driver, d.source)
+	require.NoError(d.t, err)
+	d.t.Cleanup(func() { require.NoError(d.t, db.Close()) })
+	return db
 }
 
 // both runs a test on both engines.
@@ -43,8 +75,8 @@ func both(t *testing.T, f func(t *testing.T, e engine)) {
 func TestStore(t *testing.T) {
 	both(t, func(t *testing.T, e engine) {
 		hubtest.StoreSuite(t, func(t testing.TB) hubtest.Database {
-			open := e(t, sqlstore.Options{Volatile: true})
-			return func() hub.Store { return open() }
+			d := e(t)
+			return func() hub.Store { return d.open(sqlstore.Options{Volatile: true}) }
 		})
 	})
 }

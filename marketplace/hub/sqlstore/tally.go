@@ -56,9 +56,7 @@ func (s *Store) Tally(ctx context.Context, t []hub.Tally) (int, error) {
 }
 
 func (s *Store) tally(ctx context.Context, t []hub.Tally) (n int, err error) {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	err = s.relaxed(ctx, func(tx *sql.Tx) error {
+	err = s.relaxed(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		fresh, err := claim(ctx, tx, t)
 		if err != nil {
 			return err
@@ -164,15 +162,17 @@ func holes(rows, columns int) string {
 // relaxed runs f in a transaction that is not waited for until it is on the disk. In
 // SQLite that is a property of the connection, which the writer has until it gets the
 // next transaction to do.
-func (s *Store) relaxed(ctx context.Context, f func(*sql.Tx) error) (err error) {
-	conn, err := s.writer.Conn(ctx)
+func (s *Store) relaxed(ctx context.Context, f func(context.Context, *sql.Tx) error) (err error) {
+	limit := s.limit(ctx)
+	defer limit.end()
+	conn, err := s.writer.Conn(limit.ctx)
 	if err != nil {
-		return err
+		return limit.done(err)
 	}
 	defer conn.Close()
 	if s.dialect.name == "sqlite" && !s.o.Volatile {
-		if _, err := conn.ExecContext(ctx, "PRAGMA synchronous = NORMAL"); err != nil {
-			return err
+		if _, err := conn.ExecContext(limit.ctx, "PRAGMA synchronous = NORMAL"); err != nil {
+			return limit.done(err)
 		}
 		defer func() {
 			if _, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA synchronous = FULL"); back != nil {
@@ -180,20 +180,23 @@ func (s *Store) relaxed(ctx context.Context, f func(*sql.Tx) error) (err error) 
 			}
 		}()
 	}
-	tx, err := conn.BeginTx(ctx, nil)
-	if err != nil {
+	tx, err := conn.BeginTx(limit.ctx, nil)
+	if err = limit.done(err); err != nil {
 		return err
 	}
 	defer tx.Rollback()
+	bounded, cancel := context.WithTimeout(ctx, statementTimeout)
+	defer cancel()
 	if s.dialect.tally != "" {
-		if _, err := tx.ExecContext(ctx, s.dialect.tally); err != nil {
+		if _, err := tx.ExecContext(bounded, s.dialect.tally); err != nil {
 			return err
 		}
 	}
-	if err := f(tx); err != nil {
+	if err := f(bounded, tx); err != nil {
 		return err
 	}
-	return tx.Commit()
+	limit.again()
+	return limit.done(tx.Commit())
 }
 
 // Forget implements [hub.Store].
@@ -207,9 +210,7 @@ func (s *Store) Forget(ctx context.Context, day int) error {
 }
 
 func (s *Store) forget(ctx context.Context, day int) (n int64, err error) {
-	ctx, cancel := context.WithTimeout(ctx, statementTimeout)
-	defer cancel()
-	err = s.relaxed(ctx, func(tx *sql.Tx) error {
+	err = s.relaxed(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, "DELETE FROM tallied WHERE (day, once) IN (SELECT day, once FROM tallied WHERE day < $1 LIMIT "+
 			strconv.Itoa(forgetRows)+")", day)
 		if err != nil {
