@@ -2,7 +2,6 @@ package insight_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -296,5 +295,3 @@ func TestPairsAreBounded(t *testing.T) {
 	assert.Equal(t, int64(insight.MaxPaired*(insight.MaxPaired-1)/2), w.total(hub.TallyPair, ""))
 	assert.Equal(t, int64(insight.MaxPaired+10), w.total(hub.TallyActive, ""))
 }
-
-var errSend = errors.New("mail server is away")

@@ -118,12 +118,13 @@ func (m *model) read() {
 		}
 		add(d.summary, 1)
 	}
+	common, many := float64(len(m.docs))/5, len(m.docs) >= 50
 	m.vectors, m.postings = make([][]weight, len(m.docs)), make([][]weight, len(df))
 	for i, c := range counts {
 		length := 0.0
 		var v []weight
 		for t, n := range c {
-			if df[t] < 2 { // nobody shares it
+			if df[t] < 2 || many && df[t] > common { // nobody shares it, or everybody
 				continue
 			}
 			w := (1 + math.Log(n)) * math.Log(1+float64(len(m.docs))/df[t])
