@@ -116,17 +116,18 @@ func (s *Service) Feed(ctx context.Context, kind FeedKind, about string) (Feed, 
 			return err
 		}
 		hidden := map[string]bool{}
-		for i, e := range events {
-			if i == 0 {
-				updated = e.At
-			}
+		for _, e := range events {
 			entry, err := s.entry(ctx, tx, e, hidden)
 			if err != nil {
 				return err
 			}
-			if entry != nil {
-				f.Entries = append(f.Entries, *entry)
+			if entry == nil {
+				continue
 			}
+			if len(f.Entries) == 0 {
+				updated = e.At
+			}
+			f.Entries = append(f.Entries, *entry)
 		}
 		return nil
 	})
