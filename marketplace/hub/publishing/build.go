@@ -241,7 +241,8 @@ func release(r hub.Release) (catalog.Release, error) {
 	return out, nil
 }
 
-// addStats puts every listed plugin's numbers into the catalog when that is due.
+// addStats puts every listed plugin's numbers into the catalog when that is due. That
+// they cannot be had holds nothing else up.
 func (s *Service) addStats(ctx context.Context, c *publish.Catalog, b *build) error {
 	if !b.statsDue {
 		return nil

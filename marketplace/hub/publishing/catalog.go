@@ -197,10 +197,7 @@ func (s *Service) publishChanges(ctx context.Context, l *lease, force bool) (mor
 	if err != nil {
 		return false, err
 	}
-	faults := b.apply(c)
-	if err := s.addStats(ctx, c, b); err != nil {
-		return false, err
-	}
+	faults := errors.Join(b.apply(c), s.addStats(ctx, c, b))
 	if len(b.taken) == 0 && !force {
 		return false, faults
 	}

@@ -103,7 +103,7 @@ func (s *Service) blob(ctx context.Context, repo string, d catalog.Descriptor) (
 // signer returns who of the identities signed what was pushed.
 func (s *Service) signer(ctx context.Context, p *pushed, who []verify.Identity) (string, error) {
 	if len(who) == 0 {
-		return "", &faultError{RuleSignature, fmt.Errorf("%s has no signer that is valid now; add one", p.release.Plugin.Publisher())}
+		return "", &faultError{RuleSignature, fmt.Errorf("%s has no signer for it that is valid now", p.release.Plugin.Publisher())}
 	}
 	report, err := s.o.Verifier.Verify(ctx, verify.Subject{Name: p.release.Ref.String(), Digest: p.release.Digest, Signers: who}, p.evidence)
 	if err == nil && report.Err() != nil {

@@ -63,8 +63,8 @@ func (s *Service) publishJob(ctx context.Context, j hub.Job) error {
 	return s.env.Store.Update(ctx, func(tx hub.Tx) error { return s.record(ctx, tx, j, sub, public) })
 }
 
-// approved loads a submission with who may sign it now. One whose publisher cannot
-// publish any more is an error like any other that is wrong with it.
+// approved loads a submission with who has to have signed it: the signer that reviewers
+// saw, and nobody when that one is not valid any more or the publisher is suspended.
 func (s *Service) approved(ctx context.Context, id string) (sub hub.Submission, who []verify.Identity, err error) {
 	now := s.now()
 	err = s.env.Store.View(ctx, func(tx hub.Tx) (err error) {
@@ -76,8 +76,11 @@ func (s *Service) approved(ctx context.Context, id string) (sub hub.Submission, 
 			return err
 		}
 		all, err := signers(ctx, tx, sub.Publisher)
-		if who = nil; p.State == hub.PublisherActive {
-			who = validSigners(all, now) // of a suspended publisher nobody may sign
+		who = nil
+		for _, id := range validSigners(all, now) {
+			if p.State == hub.PublisherActive && id.ID() == sub.Signer {
+				who = append(who, id) // the one that was reviewed, as long as it is valid
+			}
 		}
 		return err
 	})
@@ -95,7 +98,7 @@ func (s *Service) unpublishable(ctx context.Context, j hub.Job, was hub.Submissi
 		if err != nil || !same {
 			return err
 		}
-		reason := fault.Error()
+		reason := clip(fault.Error())
 		if p, err := tx.Publishers().Get(ctx, sub.Publisher); err != nil {
 			return err
 		} else if p.State != hub.PublisherActive {

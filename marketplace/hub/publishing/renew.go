@@ -84,8 +84,7 @@ func (s *Service) renew(ctx context.Context, l *lease) error {
 	now, is := s.now(), c.TUF().Status()
 	life := func(r tuf.RoleStatus, since time.Time) time.Duration { return r.Expires.Sub(since) }
 	switch {
-	case life(is.Targets, now) < tuf.DefaultTargetsLifetime/3 && life(is.Targets, st.Published) > 0 &&
-		now.Sub(st.Published) > life(is.Targets, st.Published)/2:
+	case 2*now.Sub(st.Published) >= life(is.Targets, st.Published):
 		_, err = s.publishChanges(ctx, l, true) // the only thing that signs targets anew
 	case 4*now.Sub(st.Signed) >= life(is.Timestamp, st.Signed):
 		err = s.renewTimestamp(ctx, l, kept, c)
@@ -217,10 +216,7 @@ func (s *Service) initCatalog(ctx context.Context, l *lease, o InitOptions) ([]b
 		return nil, err
 	}
 	c := publish.New(repository)
-	faults := b.apply(c)
-	if err := s.addStats(ctx, c, b); err != nil {
-		return nil, err
-	}
+	faults := errors.Join(b.apply(c), s.addStats(ctx, c, b))
 	serial, err := c.Publish(ctx, s.target(ctx, l, 0, s.o.Keys, func() int64 { return 1 }, b.signed(s.now())))
 	if err != nil {
 		return nil, err

@@ -87,7 +87,8 @@ type Options struct {
 	Guard hub.Guard
 	// Web fetches proofs by file instead of a client made from Guard, for tests.
 	Web Web
-	// Unpacking is how many packages are held in memory at a time. 0: 2.
+	// Unpacking is how many submissions are unpacked in memory at a time, each with the
+	// release before it: at the bounds of a package some 600 MiB. 0: 2.
 	Unpacking int
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/souk-dev/souk/catalog/publish"
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/verify"
+	"github.com/souk-dev/souk/verify/scan"
 )
 
 // retryAfter is how long a job waits for a registry that does not answer, once its
@@ -112,10 +113,13 @@ func (s *Service) validateJob(ctx context.Context, j hub.Job) error {
 func summary(problems []publish.Problem) string {
 	errs := slices.DeleteFunc(slices.Clone(problems), func(p publish.Problem) bool { return p.Severity == publish.SeverityWarning })
 	if len(errs) == 1 {
-		return "validation: " + errs[0].String()
+		return clip("validation: " + errs[0].String())
 	}
-	return fmt.Sprintf("validation: %d things to change, the first: %s", len(errs), errs[0])
+	return clip(fmt.Sprintf("validation: %d things to change, the first: %s", len(errs), errs[0]))
 }
+
+// clip makes a reason that holds texts of others fit for a line.
+func clip(s string) string { return scan.Printable(s, 2*maxReason) }
 
 // validate looks at what was submitted. An error is one that may be gone at the next
 // try; what is wrong with the submission stands in the verdict.
