@@ -25,6 +25,8 @@
 // writes it, by a lease in the store; the state that is kept with it is compared and
 // swapped. Many changes make one publish.
 //
+// See the example for how it is put together.
+//
 // # Not built
 //
 // An index with a manifest per platform cannot be submitted, as it cannot be installed.

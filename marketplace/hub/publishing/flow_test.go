@@ -2,6 +2,8 @@ package publishing_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"image"
 	"image/png"
 	"testing"
@@ -274,4 +276,39 @@ func TestCatalogIsRenewedAndMended(t *testing.T) {
 	assert.Empty(t, st.Error)
 	assert.Equal(t, w.clock.now(), st.Checked)
 	assert.Len(t, st.Roles, 4)
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	numbers := []catalog.Stats{{ID: "acme/backup", Downloads: 7, Rating: 4.5, Ratings: 3}, {ID: "acme/unknown", Downloads: 1}}
+	var fault error
+	w := newWorld(t, func(w *world) {
+		w.options.Stats = func(context.Context) ([]catalog.Stats, error) { return numbers, fault }
+	})
+	p := w.panel()
+	owner, signer := w.publisher("acme")
+	w.publish(owner, signer, manifest("acme/backup", "1.0.0"), nil)
+	daily := func() {
+		t.Helper()
+		w.clock.advance(25 * time.Hour)
+		w.jobs.add(hub.Job{Kind: hub.JobRenew})
+		w.settle()
+	}
+	daily()
+	assert.EqualValues(t, 7, p.sync().Stats("acme/backup").Downloads)
+	numbers[0].Downloads = 9
+	daily()
+	assert.EqualValues(t, 9, p.sync().Stats("acme/backup").Downloads)
+
+	fault = errors.New("cannot count")
+	w.clock.advance(25 * time.Hour)
+	_, err := w.service.Yank(t.Context(), owner, "acme/backup", "1.0.0", "holds nothing up")
+	require.NoError(t, err)
+	require.ErrorIs(t, w.run(), fault)
+	r, err := p.sync().Release(catalog.Ref{Plugin: "acme/backup", Version: "1.0.0"})
+	require.NoError(t, err)
+	assert.Equal(t, catalog.Yanked, r.State)
+	st, err := w.service.Status(t.Context(), w.account("ada", hub.RoleAdmin))
+	require.NoError(t, err)
+	assert.Contains(t, st.Error, "cannot count")
 }

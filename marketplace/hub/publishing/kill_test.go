@@ -52,6 +52,37 @@ func TestKilledBetweenAnyTwoSteps(t *testing.T) {
 	t.Logf("%d steps, the last: %s", len(places), places[len(places)-1])
 }
 
+// TestKilledBeforeReview does the same on the way from submission to review.
+func TestKilledBeforeReview(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	owner, signer := w.publisher("acme")
+	w.publish(owner, signer, manifest("acme/backup", "1.0.0"), nil)
+	for n := 1; ; n++ {
+		m := manifest("acme/backup", fmt.Sprintf("1.1.%d", n))
+		sub := w.submit(owner, m, w.push(pack(t, m, nil), signer))
+		w.cut.set(n)
+		err := w.run()
+		ended := w.cut.name
+		w.start()
+		w.settle()
+		sub = w.get(sub.ID)
+		require.Equal(t, hub.StateInReview, sub.State, "step %d, %s: %s", n, ended, sub.Reason)
+		d, err2 := w.service.Submission(t.Context(), owner, sub.ID)
+		require.NoError(t, err2)
+		require.Len(t, d.Scans, 1)
+		require.Equal(t, hub.ScanClean, d.Scans[0].State)
+		require.Equal(t, "1.0.0", d.Diff.Base)
+		if ended == "" {
+			require.NoError(t, err)
+			require.Greater(t, n, 20)
+			break
+		}
+		_, err = w.service.Withdraw(t.Context(), owner, sub.ID, "")
+		require.NoError(t, err)
+	}
+}
+
 // checkOnce looks with the eyes of a panel, and into the tables.
 func checkOnce(t *testing.T, w *world, p *panel, sub hub.Submission, must bool, ended string) {
 	t.Helper()

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 	"path/filepath"
-	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -16,14 +15,12 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/catalogtest"
-	"github.com/souk-dev/souk/catalog/mirror"
 	"github.com/souk-dev/souk/catalog/oci"
 	"github.com/souk-dev/souk/catalog/publish"
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/marketplace/hub/publishing"
 	"github.com/souk-dev/souk/marketplace/hub/sqlstore"
 	"github.com/souk-dev/souk/sandbox"
-	"github.com/souk-dev/souk/sandbox/safefs"
 	"github.com/souk-dev/souk/verify"
 	"github.com/souk-dev/souk/verify/scan"
 	"github.com/souk-dev/souk/verify/sigstore"
@@ -45,148 +42,6 @@ type world struct {
 	cut      *cut
 	before   func(*http.Request) // of requests of the next service
 	accounts map[string]bool
-}
-
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
-// jobs is the queue, which outlives a process as the store's does.
-type jobs struct {
-	mu      sync.Mutex
-	waiting []hub.Job
-}
-
-func (q *jobs) add(all ...hub.Job) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, j := range all {
-		known := false
-		for _, w := range q.waiting {
-			known = known || w.Kind == j.Kind && w.Subject == j.Subject
-		}
-		if !known {
-			q.waiting = append(q.waiting, j)
-		}
-	}
-}
-
-func (q *jobs) take(now time.Time) (hub.Job, bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for i, j := range q.waiting {
-		if !j.At.After(now) {
-			q.waiting = append(q.waiting[:i:i], q.waiting[i+1:]...)
-			return j, true
-		}
-	}
-	return hub.Job{}, false
-}
-
-// cut ends a process between two steps: from the step with the number at on, nothing
-// works any more.
-type cut struct {
-	mu   sync.Mutex
-	at   int // 0: never
-	step int
-	name string // of the step at which it ended
-}
-
-var errDead = errors.New("the process is dead")
-
-func (c *cut) next(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.step++
-	if c.at == 0 || c.step < c.at {
-		return nil
-	}
-	if c.step == c.at {
-		c.name = name
-	}
-	return errDead
-}
-
-func (c *cut) set(at int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at, c.step, c.name = at, 0, ""
-}
-
-// store counts transactions as steps, before and after, and keeps the jobs.
-type store struct {
-	hub.Store
-	jobs *jobs
-	cut  *cut
-}
-
-type tx struct {
-	hub.Tx
-	jobs *[]hub.Job
-}
-
-func (t tx) Enqueue(_ context.Context, all ...hub.Job) error {
-	*t.jobs = append(*t.jobs, all...)
-	return nil
-}
-
-func (s *store) View(ctx context.Context, f func(hub.Tx) error) error {
-	if err := s.cut.next("view"); err != nil {
-		return err
-	}
-	return s.Store.View(ctx, f)
-}
-
-func (s *store) Update(ctx context.Context, f func(hub.Tx) error) error {
-	if err := s.cut.next("update"); err != nil {
-		return err
-	}
-	var added []hub.Job
-	if err := s.Store.Update(ctx, func(t hub.Tx) error {
-		added = nil
-		return f(tx{t, &added})
-	}); err != nil {
-		return err
-	}
-	s.jobs.add(added...)
-	return s.cut.next("updated")
-}
-
-// wire counts requests as steps, before and after.
-type wire struct {
-	cut    *cut
-	before func(*http.Request) // nil: nothing happens
-}
-
-func (w wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	if w.before != nil {
-		w.before(r)
-	}
-	if err := w.cut.next("request " + r.Method + " " + r.URL.Path); err != nil {
-		return nil, err
-	}
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.cut.next("answer " + r.Method + " " + r.URL.Path); err != nil {
-		resp.Body.Close()
-		return nil, err
-	}
-	return resp, nil
 }
 
 // scanner says what a test wants.
@@ -448,73 +303,4 @@ func (w *world) publish(owner hub.Actor, signer verify.Signer, m catalog.Manifes
 	sub = w.get(sub.ID)
 	require.Equal(w.t, hub.StatePublished, sub.State, sub.Reason)
 	return sub
-}
-
-// panel is a panel that pins the root and syncs.
-type panel struct {
-	w      *world
-	mirror *mirror.Mirror
-	source *oci.Source
-}
-
-func (w *world) panel() *panel {
-	w.t.Helper()
-	rootJSON, err := w.service.Root(w.t.Context())
-	require.NoError(w.t, err)
-	trust, err := tuf.New(rootJSON, tuf.Options{})
-	require.NoError(w.t, err)
-	source, err := oci.New(w.registry.Host+"/"+prefix+"/catalog", oci.Options{Credentials: oci.Anonymous, RetryWait: time.Millisecond})
-	require.NoError(w.t, err)
-	dir, err := safefs.Open(w.t.TempDir(), safefs.Options{})
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { _ = dir.Close() })
-	m, err := mirror.Open(w.t.Context(), dir, []mirror.Source{{Name: "hub", Source: source, Trust: trust}}, mirror.Options{Now: w.clock.now})
-	require.NoError(w.t, err)
-	return &panel{w, m, source}
-}
-
-func (p *panel) sync() *catalog.Snapshot {
-	p.w.t.Helper()
-	s, err := p.mirror.Sync(p.w.t.Context(), "hub")
-	require.NoError(p.w.t, err)
-	return s
-}
-
-// proves checks that a listed release can be installed: signed by its publisher, and
-// reviewed by the hub exactly once.
-func (p *panel) proves(s *catalog.Snapshot, r catalog.Release) {
-	t, ctx := p.w.t, p.w.t.Context()
-	t.Helper()
-	evidence, err := p.source.Evidence(ctx, r)
-	require.NoError(t, err)
-	owner, ok := s.Publisher(r.Plugin.Publisher())
-	require.True(t, ok)
-	var who []verify.Identity
-	for _, one := range owner.Signers {
-		if one.Revoked.IsZero() {
-			who = append(who, one.Identity)
-		}
-	}
-	verifier, err := sigstore.New(sigstore.Options{})
-	require.NoError(t, err)
-	_, err = verifier.Verify(ctx, verify.Subject{Name: r.Ref.String(), Digest: r.Digest, Signers: who}, evidence)
-	require.NoError(t, err, "signature of %s", r.Ref)
-	hubSays := verify.Subject{Name: r.Ref.String(), Digest: r.Digest, Signers: []verify.Identity{p.w.attester.Identity()}}
-	reviews := 0
-	for _, b := range evidence.Bundles {
-		one := verify.Evidence{Manifest: evidence.Manifest, Bundles: [][]byte{b}}
-		a, _, err := verifier.Attested(ctx, hubSays, one, publishing.ReviewType)
-		if err != nil {
-			continue
-		}
-		reviews++
-		var says publishing.ReviewPredicate
-		require.NoError(t, json.Unmarshal(a.Predicate, &says))
-		require.Equal(t, r.Digest, says.Digest)
-		require.NotEmpty(t, says.Reviews)
-	}
-	require.Equal(t, 1, reviews, "reviews of %s", r.Ref)
-	content, err := p.source.Open(ctx, r)
-	require.NoError(t, err)
-	require.NoError(t, content.Close())
 }
