@@ -71,7 +71,7 @@ type Handler struct {
 	pages  *template.Template
 	mux    *http.ServeMux
 	origin *http.CrossOriginProtection
-	prose  *prose
+	prose  *ui.Prose
 	images *pictures
 }
 
@@ -115,7 +115,7 @@ func New(m Market, o Options) (*Handler, error) {
 	if h.pages, err = h.parse(); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	h.prose = newProse()
+	h.prose = ui.NewProse()
 	h.images = newPictures()
 	h.routes()
 	return h, nil

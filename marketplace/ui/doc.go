@@ -1,6 +1,7 @@
 // Package ui is the shared look of Souk's pages: the design tokens and the
 // stylesheet, the script of custom elements, the icons, the generated plugin
-// pictures and the texts. It is used by the storefront (marketplace/store).
+// pictures, the texts, and Markdown made safe ([Prose]). The storefront
+// (marketplace/store) and the hub's portal (marketplace/hub/portal) are made of it.
 //
 // What it is not: it has no pages, knows no market and holds no templates.
 //
