@@ -43,7 +43,7 @@ func (s *Service) Appeal(ctx context.Context, a hub.Actor, n NewAppeal) (hub.App
 		if err != nil {
 			return err
 		}
-		if err := spend(ctx, tx, a.Account, "appeals", s.env.Policy().ReportsDay, now); err != nil {
+		if err := spend(ctx, tx, a.Account, "appeals", s.policy().ReportsDay, now); err != nil {
 			return err
 		}
 		if err := tx.Appeals().Insert(ctx, &p); err != nil {

@@ -82,7 +82,7 @@ func (s *Service) rate(ctx context.Context, tx hub.Tx, a hub.Actor, n NewRating,
 	if err != nil {
 		return r, nil, err
 	}
-	policy := s.env.Policy()
+	policy := s.policy()
 	if err := spend(ctx, tx, a.Account, "ratings", policy.RatingsDay, now); err != nil {
 		return r, nil, err
 	}
@@ -258,46 +258,4 @@ func remove(ctx context.Context, tx hub.Tx, r hub.Rating, now time.Time) ([]hub.
 	gone := r
 	gone.Stars = 0
 	return rescore(ctx, tx, r, gone, now)
-}
-
-// ForgetAccount removes the ratings and votes of an account that is deleted, with what
-// they add to scores. Its reports and appeals stay, as the record of what was decided. It
-// is for the transaction that deletes the account, which checks who may.
-func (s *Service) ForgetAccount(ctx context.Context, tx hub.Tx, account string) error {
-	for {
-		list, err := tx.Ratings().List(ctx, hub.Query{Where: []hub.Cond{hub.Eq("account", account)}})
-		if err != nil {
-			return err
-		}
-		for _, r := range list {
-			if _, err := remove(ctx, tx, r, s.now()); err != nil {
-				return err
-			}
-		}
-		if len(list) < hub.MaxList {
-			break
-		}
-	}
-	for {
-		list, err := tx.Votes().List(ctx, hub.Query{Where: []hub.Cond{hub.Eq("voter", account)}})
-		if err != nil {
-			return err
-		}
-		for _, v := range list {
-			r, err := tx.Ratings().Get(ctx, v.Plugin, v.Author)
-			if err != nil {
-				return err
-			}
-			r.Helpful--
-			if err := tx.Ratings().Update(ctx, &r); err != nil {
-				return err
-			}
-			if err := tx.Votes().Delete(ctx, v.Plugin, v.Author, v.Voter); err != nil {
-				return err
-			}
-		}
-		if len(list) < hub.MaxList {
-			return nil
-		}
-	}
 }

@@ -296,17 +296,3 @@ func TestVotes(t *testing.T) {
 	require.NoError(t, w.DeleteRating(ctx, w.bob, "acme/backup"))
 	assert.Empty(t, rows(w, hub.Tx.Votes))
 }
-
-func TestForgetAccount(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.rate(w.bob, 4)
-	w.rate(w.eve, 2)
-	_, err := w.Vote(t.Context(), w.bob, "acme/backup", w.eve.Account, true)
-	require.NoError(t, err)
-	w.update(func(ctx context.Context, tx hub.Tx) error { return w.ForgetAccount(ctx, tx, w.bob.Account) })
-	assert.Equal(t, hub.Score{Plugin: "acme/backup", S2: 1}, w.score())
-	left := row(w, hub.Tx.Ratings, "acme/backup", w.eve.Account)
-	assert.Zero(t, left.Helpful)
-	assert.Empty(t, rows(w, hub.Tx.Votes))
-}

@@ -56,7 +56,7 @@ func (s *Service) CreateReport(ctx context.Context, a hub.Actor, n NewReport) (h
 		if open > 0 {
 			return fmt.Errorf("your report about %s waits for a moderator: %w", n.Subject, hub.ErrExists)
 		}
-		if err := spend(ctx, tx, a.Account, "reports", s.env.Policy().ReportsDay, now); err != nil {
+		if err := spend(ctx, tx, a.Account, "reports", s.policy().ReportsDay, now); err != nil {
 			return err
 		}
 		out = hub.Report{

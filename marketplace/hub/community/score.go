@@ -101,7 +101,7 @@ func (s *Service) Summary(ctx context.Context, plugin string) (Summary, error) {
 	if !known {
 		s.keepPrior(prior)
 	}
-	policy := s.env.Policy()
+	policy := s.policy()
 	sum := Summary{
 		Plugin: plugin, Count: score.Count(), Histogram: [5]int64{score.S1, score.S2, score.S3, score.S4, score.S5},
 		Bayesian: score.Bayesian(prior, policy.PriorWeight),

@@ -51,3 +51,6 @@ func (s *Service) person(a hub.Actor, act hub.Action, o hub.Object) error {
 	}
 	return a.May(act, o)
 }
+
+// policy is what the operator decides now, with its defaults.
+func (s *Service) policy() hub.Policy { return s.env.Policy().WithDefaults() }

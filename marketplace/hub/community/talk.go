@@ -77,7 +77,7 @@ func (s *Service) Vote(ctx context.Context, a hub.Actor, plugin, author string, 
 		if voted := err == nil; voted == helpful {
 			return nil
 		}
-		if err := spend(ctx, tx, a.Account, "votes", votesPerRating*s.env.Policy().RatingsDay, now); err != nil {
+		if err := spend(ctx, tx, a.Account, "votes", votesPerRating*s.policy().RatingsDay, now); err != nil {
 			return err
 		}
 		if helpful {

@@ -25,7 +25,7 @@ const (
 
 // Download is a manifest that somebody fetched from the registry.
 type Download struct {
-	Repository string // of the registry; those under staging/ are no downloads
+	Repository string // of the registry; staging/<publisher>/<name> is no download
 	Digest     string // of the manifest
 	// Client is the address and user agent of who fetched. Nothing of it is kept.
 	Client string
@@ -48,7 +48,7 @@ func (s *Service) CountDownloads(ctx context.Context, batch []Download) error {
 	var tallies []hub.Tally
 	for _, d := range batch {
 		r, ok := releases[d.Digest]
-		if !ok || strings.HasPrefix(d.Repository, "staging/") {
+		if !ok || staging(d.Repository) {
 			continue
 		}
 		if d.At.IsZero() {
@@ -65,6 +65,13 @@ func (s *Service) CountDownloads(ctx context.Context, batch []Download) error {
 		})
 	}
 	return s.counter.add(tallies)
+}
+
+// staging reports whether a repository is <prefix>staging/<publisher>/<name>, which
+// reviewers and scanners read.
+func staging(repository string) bool {
+	parts := strings.Split(repository, "/")
+	return len(parts) >= 3 && parts[len(parts)-3] == "staging"
 }
 
 // counter has what is not yet in the store.

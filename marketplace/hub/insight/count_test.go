@@ -45,7 +45,8 @@ func TestDownloadsCountOnce(t *testing.T) {
 	count(w.Service, one, one, download("acme/backup", "1.0.0", "192.0.2.2 souk/1"), download("acme/backup", "1.1.0", "192.0.2.1 souk/1"),
 		insight.Download{Digest: digestOf("x", "y"), Client: "a"},                                                  // no release
 		insight.Download{Digest: "sha256:zz", Client: "a"},                                                         // no digest
-		insight.Download{Repository: "staging/acme/backup", Digest: digestOf("acme/backup", "1.0.0"), Client: "r"}) // a reviewer
+		insight.Download{Repository: "staging/acme/backup", Digest: digestOf("acme/backup", "1.0.0"), Client: "r"}, // a reviewer
+		insight.Download{Repository: "souk/staging/acme/backup", Digest: digestOf("acme/backup", "1.0.0"), Client: "r"})
 	assert.Equal(t, int64(3), w.total(hub.TallyDownload, "acme/backup"))
 	count(other, one) // another process has the same key of the day
 	assert.Equal(t, int64(3), w.total(hub.TallyDownload, "acme/backup"))

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // WriteCSV writes a line for each day (RFC 4180), and after the columns of the plugin as
@@ -45,11 +46,11 @@ func (n Numbers) WriteCSV(w io.Writer) error {
 }
 
 // cell makes a text safe for spreadsheets (OWASP, CSV injection): what could begin a
-// formula gets an apostrophe before it, and what could begin a new cell for a lenient
-// reader is a space.
+// formula gets an apostrophe before it, and every space or character that cannot be seen
+// is a plain space.
 func cell(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if r == '\r' || r == '\n' || r == '\t' || r == 0 {
+		if unicode.In(r, unicode.C, unicode.Z) {
 			return ' '
 		}
 		return r

@@ -279,7 +279,7 @@ func (s *Service) keep(ctx context.Context, tx hub.Tx, id string, t try) (time.D
 	switch {
 	case t.ok:
 		d.State = hub.DeliveryDone
-	case t.final || t.gone || d.Attempts >= s.env.Policy().HookAttempts:
+	case t.final || t.gone || d.Attempts >= s.policy().HookAttempts:
 		d.State = hub.DeliveryFailed
 	default:
 		wait = retryAfter(d.Attempts)

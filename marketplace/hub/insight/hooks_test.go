@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -105,7 +106,7 @@ func newReceiver(t *testing.T) *receiver {
 			answer(w, req)
 		}
 	}))
-	r.Server.Config.ErrorLog = nil
+	r.Server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes that are refused on purpose
 	t.Cleanup(r.Close)
 	return r
 }

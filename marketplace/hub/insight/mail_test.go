@@ -33,7 +33,7 @@ func TestDigest(t *testing.T) {
 	notify := func(titles ...string) {
 		w.update(func(ctx context.Context, tx hub.Tx) error {
 			for _, title := range titles {
-				if err := hub.Notify(ctx, tx, w.now, []string{w.ann.Account, w.bob.Account}, hub.Notice{Title: title}); err != nil {
+				if err := hub.Notify(ctx, tx, w.clock(), []string{w.ann.Account, w.bob.Account}, hub.Notice{Title: title}); err != nil {
 					return err
 				}
 			}

@@ -107,7 +107,7 @@ func TestManyVersionsAreSummedUp(t *testing.T) {
 // FuzzCSV: whatever a name is, no cell of the file is a formula, and the file has as
 // many lines and cells as days and columns.
 func FuzzCSV(f *testing.F) {
-	for _, s := range []string{"1.0.0", "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", "a\"b,c;d", " =1", "＝1", "|calc", "'", "\x00=1"} {
+	for _, s := range []string{"1.0.0", "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r\n=1", "a\"b,c;d", " =1", "＝1", "|calc", "'", "\x00=1", "\f%", "\u200b=1", "\u2028@"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -137,3 +137,6 @@ func (s *Service) numbersJob(ctx context.Context, _ hub.Job) error {
 
 // now is the time as the store keeps it.
 func (s *Service) now() time.Time { return s.env.Now().UTC().Truncate(time.Microsecond) }
+
+// policy is what the operator decides now, with its defaults.
+func (s *Service) policy() hub.Policy { return s.env.Policy().WithDefaults() }

@@ -15,7 +15,7 @@ const rankDays = 30
 // goes into the catalog. A rating is zero below [hub.Policy.MinRatings]; the rank is
 // [Rank] of the last 30 days' downloads.
 func (s *Service) Stats(ctx context.Context) ([]catalog.Stats, error) {
-	policy := s.env.Policy()
+	policy := s.policy()
 	today := hub.Day(s.now())
 	var out []catalog.Stats
 	err := s.env.Store.View(ctx, func(tx hub.Tx) error {
