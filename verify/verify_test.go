@@ -100,6 +100,22 @@ func TestReportJSON(t *testing.T) {
 		]}`, string(b))
 }
 
+func TestVerdictText(t *testing.T) {
+	t.Parallel()
+	for _, v := range []verify.Verdict{verify.VerdictError, verify.VerdictPass, verify.VerdictFail, verify.VerdictNotConfigured} {
+		b, err := v.MarshalText()
+		require.NoError(t, err)
+		back := verify.Verdict(9)
+		require.NoError(t, back.UnmarshalText(b))
+		assert.Equal(t, v, back)
+	}
+	for _, word := range []string{"", "Pass", "passed", "verdict(9)"} {
+		v := verify.VerdictError
+		require.Error(t, v.UnmarshalText([]byte(word)))
+		assert.Equal(t, verify.VerdictError, v)
+	}
+}
+
 func TestIdentityID(t *testing.T) {
 	t.Parallel()
 	key := verify.Identity{Key: "k"}

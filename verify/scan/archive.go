@@ -26,7 +26,9 @@ const (
 	bombFree  = 16 << 20
 )
 
-type archives struct{}
+type archives struct {
+	inflated int64 // bytes unpacked at most
+}
 
 // Archives returns the scanner that looks for abuse of archives and names: names that
 // leave the package, hide what they are or are one on some systems; files that are no
@@ -34,7 +36,7 @@ type archives struct{}
 // depth and encryption. It unpacks as little as it needs to, and nothing to disk. What
 // it cannot look into (xz, zstd, 7z, rar, encrypted) it says; what is larger than it
 // looks into is an error.
-func Archives() Scanner { return archives{} }
+func Archives() Scanner { return archives{maxInflated} }
 
 // Name returns "archives".
 func (archives) Name() string { return "archives" }
@@ -71,7 +73,7 @@ func (a archives) Scan(ctx context.Context, fsys fs.FS, _ Subject) (Report, erro
 	if err != nil {
 		return out.broken(err)
 	}
-	look := &unpacker{ctx: ctx, out: out}
+	look := &unpacker{ctx: ctx, out: out, limit: a.inflated}
 	err = out.walk(ctx, fsys, func(name string, f fs.File, size int64) error {
 		look.top, look.packed, look.inflated, look.bomb = name, size, 0, false
 		return look.file(f)

@@ -87,7 +87,8 @@ func encrypted(t testing.TB) string {
 
 func TestArchives(t *testing.T) {
 	t.Parallel()
-	zeros := strings.Repeat("\x00", 40<<20)
+	zeros := strings.Repeat("\x00", 17<<20)
+	bomb := gzipOf(t, zeros)
 	deep := zipOf(t, "leaf", "x")
 	for range 5 {
 		deep = zipOf(t, "in.zip", deep)
@@ -100,10 +101,10 @@ func TestArchives(t *testing.T) {
 		"tar":                {tarOf(t, file("a"), file("b/c"), tar.Header{Name: "d/", Typeflag: tar.TypeDir, Mode: 0o755}), nil},
 		"tar.gz in zip":      {zipOf(t, "a.tar.gz", gzipOf(t, tarOf(t, file("a")))), nil},
 		"inner link":         {tarOf(t, tar.Header{Name: "a", Typeflag: tar.TypeSymlink, Linkname: "b"}), nil},
-		"gzip bomb":          {gzipOf(t, zeros), []string{"archive-bomb critical high"}},
+		"gzip bomb":          {bomb, []string{"archive-bomb critical high"}},
 		"zip bomb":           {zipOf(t, "a", zeros), []string{"archive-bomb critical high"}},
-		"bomb in a bomb":     {zipOf(t, "a.zip", zipOf(t, "b.gz", gzipOf(t, zeros))), []string{"archive-bomb critical high"}},
-		"bomb in a tar.gz":   {gzipOf(t, tarOf(t, file("a"), tar.Header{Name: "z", Typeflag: tar.TypeReg, Size: 40 << 20, Mode: 0o644})), []string{"archive-bomb critical high"}},
+		"bomb in a bomb":     {zipOf(t, "a.zip", zipOf(t, "b.gz", bomb)), []string{"archive-bomb critical high"}},
+		"bomb in a tar.gz":   {gzipOf(t, tarOf(t, file("a"), tar.Header{Name: "z", Typeflag: tar.TypeReg, Size: 17 << 20, Mode: 0o644})), []string{"archive-bomb critical high"}},
 		"overlapping":        {overlapping(t), []string{"archive-overlap high high"}},
 		"size is a lie":      {liar(t), []string{"archive-damaged medium medium"}},
 		"too deep":           {deep, []string{"archive-depth high medium"}},
@@ -160,12 +161,10 @@ func (s streamFS) Open(name string) (fs.File, error) {
 // TestArchivesTooLarge: more than is looked into, without being a bomb, is an error.
 func TestArchivesTooLarge(t *testing.T) {
 	t.Parallel()
-	m := make(fstest.MapFS)
-	packed := gzipOf(t, strings.Repeat("\x00", 15<<20)+noise(400<<10)) // below the ratio of a bomb
-	for i := range 80 {
-		m[noise(i+1)] = &fstest.MapFile{Data: []byte(packed)}
-	}
-	r, err := scan.Archives().Scan(t.Context(), m, subject)
+	text := strings.Repeat("words ", 50_000)
+	m := files("a.gz", gzipOf(t, text), "b.zip", zipOf(t, "b", text), "c.tar", tarOf(t, tar.Header{Name: "c", Typeflag: tar.TypeReg, Size: 300_000, Mode: 0o644}))
+	assert.Equal(t, verify.VerdictPass, look(t, scan.ArchivesUpTo(900_000), m, subject).Verdict)
+	r, err := scan.ArchivesUpTo(899_999).Scan(t.Context(), m, subject)
 	require.ErrorContains(t, err, "more than is looked into")
 	assert.Equal(t, verify.VerdictError, r.Verdict)
 }

@@ -3,6 +3,8 @@ package scan_test
 import (
 	"bufio"
 	"encoding/hex"
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -50,11 +52,13 @@ func startClamav(t testing.TB, settings ...string) *clamav {
 	require.NoError(t, err)
 	cmd.Stderr = cmd.Stdout
 	require.NoError(t, cmd.Start())
+	drained := make(chan struct{})
 	t.Cleanup(func() {
 		if cmd.ProcessState == nil {
 			assert.NoError(t, cmd.Process.Kill())
 			assert.Error(t, cmd.Wait(), "it was killed")
 		}
+		<-drained
 	})
 	var said strings.Builder
 	ready := false
@@ -62,6 +66,12 @@ func startClamav(t testing.TB, settings ...string) *clamav {
 		said.WriteString(lines.Text() + "\n")
 		ready = strings.Contains(lines.Text(), "Self checking") // the last that it says before it serves
 	}
+	go func() { // or clamd stops when the pipe is full
+		defer close(drained)
+		if _, err := io.Copy(io.Discard, out); err != nil && !errors.Is(err, os.ErrClosed) {
+			t.Errorf("output of clamd: %v", err)
+		}
+	}()
 	require.True(t, ready, "clamd does not start: %s", said.String())
 	c, err := scan.NewClamd("unix", socket, scan.ClamdOptions{})
 	require.NoError(t, err)

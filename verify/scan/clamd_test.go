@@ -293,11 +293,13 @@ func FuzzClamd(f *testing.F) {
 			if err != nil {
 				return
 			}
-			_, err = conn.Write(replies)
-			if err == nil {
-				_, err = io.Copy(io.Discard, conn)
+			defer conn.Close()
+			if _, err = conn.Write(replies); err != nil {
+				return // the scan has ended already
 			}
-			conn.Close()
+			if _, err = io.Copy(io.Discard, conn); err != nil {
+				return
+			}
 		})
 		c, err := scan.NewClamd("unix", socket, scan.ClamdOptions{Timeout: 50 * time.Millisecond})
 		require.NoError(t, err)

@@ -58,10 +58,10 @@ func nativeFormat(start []byte) string {
 		return "ELF"
 	case bytes.HasPrefix(start, []byte("MZ")) && len(start) > 0x40:
 		at := number(start[0x3c:0x40], false)
-		if at+4 > uint64(len(start)) || string(start[at:at+4]) != "PE\x00\x00" {
-			return "" // DOS, or a text that begins with MZ
+		if at+4 > uint64(len(start)) && !isText(start) || at+4 <= uint64(len(start)) && string(start[at:at+4]) == "PE\x00\x00" {
+			return "PE" // or DOS, when the header that says so is far behind
 		}
-		return "PE"
+		return "" // a text that begins with MZ
 	case len(start) > 28 && (bytes.HasPrefix(start, []byte{0xcf, 0xfa, 0xed, 0xfe}) || bytes.HasPrefix(start, []byte{0xce, 0xfa, 0xed, 0xfe}) ||
 		bytes.HasPrefix(start, []byte{0xfe, 0xed, 0xfa, 0xcf}) || bytes.HasPrefix(start, []byte{0xfe, 0xed, 0xfa, 0xce})):
 		return "Mach-O"

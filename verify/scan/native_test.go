@@ -129,7 +129,10 @@ func TestNativeUnexpected(t *testing.T) {
 		assert.Equal(t, []string{"native-unexpected high medium", "native-file info high"}, rules(r))
 	}
 	pe := "MZ" + strings.Repeat("\x00", 58) + "\x40\x00\x00\x00" + "PE\x00\x00" + strings.Repeat("\x00", 100)
-	r := look(t, scan.Native(), files("a.exe", pe, "b", "\xcf\xfa\xed\xfe"+strings.Repeat("\x00", 100)), s)
+	far := "MZ" + strings.Repeat("\x00", 58) + "\x00\x00\x01\x00" + strings.Repeat("\x00", 0x10000-64) + "PE\x00\x00"
+	r := look(t, scan.Native(), files("far.exe", far), s)
+	assert.Equal(t, []string{"native-unexpected high medium", "native-file info high"}, rules(r))
+	r = look(t, scan.Native(), files("a.exe", pe, "b", "\xcf\xfa\xed\xfe"+strings.Repeat("\x00", 100)), s)
 	assert.Equal(t, []string{"native-unexpected high medium", "native-unexpected high medium", "native-file info high", "native-file info high"}, rules(r))
 	r = look(t, scan.Native(), files("A.class", "\xca\xfe\xba\xbe\x00\x00\x00\x3d"+strings.Repeat("\x00", 100), "b.txt", "MZ is a name"+strings.Repeat(".", 100)), s)
 	assert.Empty(t, r.Findings, "a Java class is not native")

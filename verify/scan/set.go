@@ -128,7 +128,8 @@ func (s *Set) one(ctx context.Context, scanner Scanner, fsys fs.FS, subject Subj
 		out.err = fmt.Errorf("no place to run: %w", context.Cause(ctx))
 	}
 	r, err := out.report, out.err
-	for i, f := range r.Findings { // a scanner of somebody else's may not have done it
+	r.Findings = slices.Clone(r.Findings) // it may be the scanner's own
+	for i, f := range r.Findings {        // a scanner of somebody else's may not have done it
 		r.Findings[i] = f.clean()
 	}
 	r.trim()

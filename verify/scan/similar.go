@@ -114,10 +114,17 @@ func (n likeness) otherNumber(k likeness) bool {
 	return n.numbered && k.numbered && n.base == k.base
 }
 
-// empty are words that make no difference to whom people think a name belongs.
-var empty = []string{
-	"official", "original", "real", "the", "plugin", "plugins", "addon", "app", "apps", "team", "hq", "inc", "llc", "ltd", "gmbh",
-	"corp", "org", "dev", "io", "com", "net", "co", "project", "new", "pro", "js", "go", "py", "lib", "core", "verified", "secure", "support",
+// empty are the skeletons of words that make no difference to whom people think a
+// name belongs.
+var empty = skeletons("official original real the plugin plugins addon app apps team hq inc llc ltd gmbh corp org dev io com net co " +
+	"project new pro js go py lib core verified secure support")
+
+func skeletons(words string) map[string]bool {
+	m := make(map[string]bool)
+	for w := range strings.FieldsSeq(words) {
+		m[skeletonASCII(w)] = true
+	}
+	return m
 }
 
 // adds reports whether n is k with such words, whether set off or not.
@@ -135,9 +142,7 @@ func (n likeness) adds(k likeness) bool {
 	return ok && isEmptyWord(before)
 }
 
-func isEmptyWord(w string) bool {
-	return slices.ContainsFunc(empty, func(e string) bool { return skeletonASCII(e) == w })
-}
+func isEmptyWord(w string) bool { return empty[w] }
 
 // editDistance is the number of letters to insert, delete, change or swap with their
 // neighbour (optimal string alignment), or 3 when it is more than two.

@@ -23,6 +23,7 @@ type unpacker struct {
 	bomb     bool   // it was found to be one
 	entries  int    // so far, of the release
 	total    int64  // bytes unpacked, of the release
+	limit    int64  // of total
 	failed   error  // of the file of the package, not of what is in it
 }
 
@@ -158,8 +159,8 @@ func (i inflating) Read(p []byte) (int, error) {
 	if i.u.tooMuch(i.name, i.u.packed, uint64(i.u.inflated)) {
 		return n, errStop
 	}
-	if i.u.total > maxInflated {
-		return n, fmt.Errorf("%w: %d bytes unpacked", errOver, int64(maxInflated))
+	if i.u.total > i.u.limit {
+		return n, fmt.Errorf("%w: %d bytes unpacked", errOver, i.u.limit)
 	}
 	return n, err
 }
@@ -260,8 +261,8 @@ type plain struct {
 
 func (p plain) Read(b []byte) (int, error) {
 	n, err := p.r.Read(b)
-	if p.u.total += int64(n); p.u.total > maxInflated {
-		return n, fmt.Errorf("%w: %d bytes unpacked", errOver, int64(maxInflated))
+	if p.u.total += int64(n); p.u.total > p.u.limit {
+		return n, fmt.Errorf("%w: %d bytes unpacked", errOver, p.u.limit)
 	}
 	return n, err
 }

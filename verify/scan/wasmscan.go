@@ -28,13 +28,13 @@ const (
 
 // wasiFunctions is all of WASI preview 1. The sandbox gives it no directory, socket
 // or variable, so that importing it, as every Go program does, says nothing.
-const wasiFunctions = " args_get args_sizes_get clock_res_get clock_time_get environ_get environ_sizes_get " +
+var wasiFunctions = strings.Fields("args_get args_sizes_get clock_res_get clock_time_get environ_get environ_sizes_get " +
 	"fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get fd_fdstat_set_flags fd_fdstat_set_rights " +
 	"fd_filestat_get fd_filestat_set_size fd_filestat_set_times fd_pread fd_prestat_dir_name fd_prestat_get " +
 	"fd_pwrite fd_read fd_readdir fd_renumber fd_seek fd_sync fd_tell fd_write " +
 	"path_create_directory path_filestat_get path_filestat_set_times path_link path_open path_readlink " +
 	"path_remove_directory path_rename path_symlink path_unlink_file poll_oneoff proc_exit proc_raise " +
-	"random_get sched_yield sock_accept sock_recv sock_send sock_shutdown "
+	"random_get sched_yield sock_accept sock_recv sock_send sock_shutdown")
 
 type wasmScanner struct {
 	functions map[[2]string]HostFunction
@@ -181,7 +181,7 @@ func judgeImport(imp wasmImport, f HostFunction, known bool, asked sandbox.Set) 
 			Rule: "wasm-import-unknown", Severity: SeverityHigh, Confidence: ConfidenceMedium, Title: "imports more than functions",
 			Detail: what + " is a table, memory, global or tag, which no panel offers",
 		}, true
-	case imp.module == wasiModule && strings.Contains(wasiFunctions, " "+imp.name+" "):
+	case imp.module == wasiModule && slices.Contains(wasiFunctions, imp.name):
 		return Finding{}, false
 	case !known:
 		return Finding{
