@@ -1,6 +1,7 @@
 package identity_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -133,6 +134,26 @@ func TestSuspend(t *testing.T) {
 	assert.ErrorIs(t, w.Unsuspend(w.ctx(), mod, mira.Account), hub.ErrState)
 	assert.False(t, w.again("mira").Suspended)
 	assert.Len(t, w.audited(hub.ActAccountSuspend), 2)
+}
+
+// However an account came to be suspended (by a decision of a moderator, say), its tokens
+// do nothing.
+func TestSuspendedElsewhere(t *testing.T) {
+	w := newWorld(t)
+	cookie := w.signIn("mira")
+	raw, _ := w.token(w.who(cookie), identity.NewToken{Verbs: []hub.Verb{hub.VerbRead}})
+	must(w.AuthenticateToken(w.ctx(), raw))
+	w.update(func(ctx context.Context, tx hub.Tx) error {
+		acc, err := tx.Accounts().Get(ctx, w.who(cookie).Account)
+		if err != nil {
+			return err
+		}
+		acc.State = "a state of a later version"
+		return tx.Accounts().Update(ctx, &acc)
+	})
+	_, err := w.AuthenticateToken(w.ctx(), raw)
+	assert.ErrorIs(t, err, hub.ErrUnauthenticated)
+	assert.True(t, w.who(cookie).Suspended, "what is not known to be active is not")
 }
 
 func TestAccounts(t *testing.T) {
