@@ -113,11 +113,10 @@ func (s *Service) PanelReport(ctx context.Context, a hub.Actor, r Report) (int, 
 		return 0, err
 	}
 	tallies := r.tallies(key, panel.ID, known)
-	if len(tallies) == 0 {
-		return 0, nil
-	}
-	if _, err := s.env.Store.Tally(ctx, tallies); err != nil {
-		return 0, err
+	for part := range slices.Chunk(tallies, maxFlush) { // so that no other writer waits for long
+		if _, err := s.env.Store.Tally(ctx, part); err != nil {
+			return 0, err // sent again, what was counted is not counted again
+		}
 	}
 	n := 0
 	for _, t := range tallies {
