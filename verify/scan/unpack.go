@@ -48,7 +48,8 @@ func (u *unpacker) file(f fs.File) error {
 		if err != nil {
 			return err
 		}
-		err = u.zip(u.top, sourceAt{u, r}, u.packed, 1)
+		// A hostile zip asks for places outside of the file. That is not the file's fault.
+		err = u.zip(u.top, io.NewSectionReader(sourceAt{u, r}, 0, u.packed), u.packed, 1)
 		return ended(err)
 	default:
 		return ended(u.inside(u.top, kind, source{u, all}, 1))
