@@ -90,7 +90,7 @@ func (h *Handler) tokenRoutes(s *identity.Service) {
 			return shownOnce(NewToken{t, raw}, err)
 		})
 	route(h, op{method: http.MethodDelete, path: "/tokens/{id}", id: "revokeToken", tag: "account", summary: "End a token at once"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*none, error) {
 			return empty(s.RevokeToken(ctx, a, in.ID))
 		})
 }
@@ -106,12 +106,12 @@ func (h *Handler) panelRoutes(s *identity.Service) {
 			return body(s.PanelOf(ctx, a))
 		})
 	route(h, op{method: http.MethodDelete, path: "/panels/{id}", id: "unlinkPanel", tag: "panels", summary: "Unlink a panel; its token ends"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*none, error) {
 			return empty(s.UnlinkPanel(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPut, path: "/panels/{id}/telemetry", id: "setTelemetry", tag: "panels", summary: "Let a panel say what it runs, or not"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				On bool `json:"on"`
 			}
@@ -154,12 +154,12 @@ func (h *Handler) accountsRoutes(s *identity.Service) {
 			return body(notNil(list), err)
 		})
 	route(h, op{method: http.MethodGet, path: "/accounts/{id}", id: "getAccountByID", tag: "administration", summary: "An account"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Account], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Account], error) {
 			return body(s.Account(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPut, path: "/accounts/{id}/roles", id: "setRoles", tag: "administration", summary: "Give roles, and take them"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Roles []hub.Role `json:"roles" maxItems:"3"`
 			}
@@ -168,7 +168,7 @@ func (h *Handler) accountsRoutes(s *identity.Service) {
 		})
 	route(h, op{method: http.MethodPost, path: "/accounts/{id}/suspend", id: "suspendAccount", tag: "moderation", summary: "Suspend an account"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Reason string `json:"reason" minLength:"1" maxLength:"500"`
 			}
@@ -176,7 +176,7 @@ func (h *Handler) accountsRoutes(s *identity.Service) {
 			return empty(s.Suspend(ctx, a, in.ID, in.Body.Reason))
 		})
 	route(h, op{method: http.MethodPost, path: "/accounts/{id}/unsuspend", id: "unsuspendAccount", tag: "moderation", summary: "Take that back"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*none, error) {
 			return empty(s.Unsuspend(ctx, a, in.ID))
 		})
 }

@@ -106,7 +106,7 @@ func (h *Handler) adminRoutes() {
 		})
 	route(h, op{method: http.MethodGet, path: "/audit", id: "listAudit", tag: "administration", summary: "The audit log, newest first"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			paged
+			Paged
 			Actor  string     `query:"actor" maxLength:"60"`
 			Target string     `query:"target" maxLength:"200"`
 			Action hub.Action `query:"action" maxLength:"60"`

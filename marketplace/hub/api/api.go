@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"path"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -156,8 +155,9 @@ type op struct {
 	id           string
 	summary      string
 	tag          string
-	status       int  // of success; 0: 200, or 204 without a body
-	public       bool // nobody has to be signed in
+	status       int    // of success; 0: 200, or 204 without a body
+	public       bool   // nobody has to be signed in
+	media        string // of the answer; empty: JSON
 }
 
 // none is an answer without a body.
@@ -206,6 +206,16 @@ func notNil[T any](list []T) []T {
 	return list
 }
 
+// signedIn answers 401 to nobody, before anything of the request is read.
+func (h *Handler) signedIn(ctx huma.Context, next func(huma.Context)) {
+	if edge.ActorOf(ctx.Context()).Account != "" {
+		next(ctx)
+		return
+	}
+	r, w := humago.Unwrap(ctx)
+	h.fail(w, r, hub.ErrUnauthenticated)
+}
+
 // route registers an operation. Who asks is given to f; its errors become problems.
 func route[I, O any](h *Handler, o op, f func(ctx context.Context, a hub.Actor, in *I) (*O, error)) {
 	operation := huma.Operation{
@@ -214,9 +224,13 @@ func route[I, O any](h *Handler, o op, f func(ctx context.Context, a hub.Actor, 
 		Security: []map[string][]string{{"token": {}}, {"session": {}}},
 		Errors:   []int{400, 401, 403, 404, 409, 412, 422, 429, 500, 503},
 	}
-	if o.public {
+	if !o.public {
+		operation.Middlewares = huma.Middlewares{h.signedIn}
+	} else {
 		operation.Security = []map[string][]string{{}, {"token": {}}, {"session": {}}}
-		operation.Errors = slices.DeleteFunc(operation.Errors, func(s int) bool { return s == 403 })
+	}
+	if o.media != "" {
+		operation.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{o.media: {}}}}
 	}
 	if o.method == http.MethodPost {
 		operation.Parameters = []*huma.Param{{
@@ -225,12 +239,7 @@ func route[I, O any](h *Handler, o op, f func(ctx context.Context, a hub.Actor, 
 		}}
 	}
 	huma.Register(h.api, operation, func(ctx context.Context, in *I) (*O, error) {
-		a := edge.ActorOf(ctx)
-		if !o.public && a.Account == "" {
-			p, header := h.problem(ctx, hub.ErrUnauthenticated)
-			return nil, huma.ErrorWithHeaders(p, header)
-		}
-		out, err := f(ctx, a, in)
+		out, err := f(ctx, edge.ActorOf(ctx), in)
 		if err != nil {
 			p, header := h.problem(ctx, err)
 			return nil, huma.ErrorWithHeaders(p, header)

@@ -8,21 +8,21 @@ import (
 	"github.com/souk-dev/souk/marketplace/hub/community"
 )
 
-// ofPlugin names a plugin in a path.
-type ofPlugin struct {
+// OfPlugin names a plugin in a path.
+type OfPlugin struct {
 	Publisher string `path:"publisher" maxLength:"40" doc:"Namespace."`
 	Name      string `path:"name" maxLength:"40" doc:"Second half of the plugin's id."`
 }
 
-func (p ofPlugin) id() string { return p.Publisher + "/" + p.Name }
+func (p OfPlugin) id() string { return p.Publisher + "/" + p.Name }
 
-// byID names a record in a path.
-type byID struct {
+// ByID names a record in a path.
+type ByID struct {
 	ID string `path:"id" maxLength:"60"`
 }
 
-// paged is how a list is asked for.
-type paged struct {
+// Paged is how a list is asked for.
+type Paged struct {
 	Cursor string `query:"cursor" maxLength:"600" doc:"The next of the answer before; empty: from the start."`
 	Limit  int    `query:"limit" minimum:"0" maximum:"100" doc:"Most entries of an answer; 0: 20."`
 }
@@ -33,8 +33,8 @@ func (h *Handler) communityRoutes() {
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/ratings", id: "listRatings", tag: "ratings", public: true,
 		summary: "Shown ratings of a plugin"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPlugin
-			paged
+			OfPlugin
+			Paged
 			Sort  string `query:"sort" enum:"newest,helpful,stars" default:"newest"`
 			Stars int    `query:"stars" minimum:"0" maximum:"5" doc:"Only these; 0: all."`
 		}) (*reply[hub.Page[community.RatingView]], error) {
@@ -44,18 +44,18 @@ func (h *Handler) communityRoutes() {
 		})
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/ratings/summary", id: "getRatingSummary", tag: "ratings", public: true,
 		summary: "What a plugin's ratings add up to"},
-		func(ctx context.Context, _ hub.Actor, in *ofPlugin) (*reply[community.Summary], error) {
+		func(ctx context.Context, _ hub.Actor, in *OfPlugin) (*reply[community.Summary], error) {
 			return body(c.Summary(ctx, in.id()))
 		})
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/ratings/mine", id: "getMyRating", tag: "ratings",
 		summary: "One's own rating of a plugin, shown or not"},
-		func(ctx context.Context, a hub.Actor, in *ofPlugin) (*reply[hub.Rating], error) {
+		func(ctx context.Context, a hub.Actor, in *OfPlugin) (*reply[hub.Rating], error) {
 			return body(c.RatingOf(ctx, a, in.id()))
 		})
 	route(h, op{method: http.MethodPut, path: "/plugins/{publisher}/{name}/ratings/mine", id: "rate", tag: "ratings",
 		summary: "Rate a plugin, or change one's rating"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPlugin
+			OfPlugin
 			Body struct {
 				Stars   int    `json:"stars" minimum:"1" maximum:"5"`
 				Text    string `json:"text,omitempty" maxLength:"4000" doc:"Plain, several lines; may be empty."`
@@ -69,17 +69,17 @@ func (h *Handler) communityRoutes() {
 		})
 	route(h, op{method: http.MethodDelete, path: "/plugins/{publisher}/{name}/ratings/mine", id: "deleteMyRating", tag: "ratings",
 		summary: "Take one's rating back"},
-		func(ctx context.Context, a hub.Actor, in *ofPlugin) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *OfPlugin) (*none, error) {
 			return empty(c.DeleteRating(ctx, a, in.id()))
 		})
-	type ofRating struct {
-		ofPlugin
+	type OfRating struct {
+		OfPlugin
 		Author string `path:"author" maxLength:"60" doc:"Account of who rated."`
 	}
 	route(h, op{method: http.MethodPut, path: "/plugins/{publisher}/{name}/ratings/{author}/answer", id: "answerRating", tag: "ratings",
 		summary: "The publisher's one answer to a rating; an empty text takes it back"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofRating
+			OfRating
 			Body struct {
 				Text string `json:"text" maxLength:"4000"`
 			}
@@ -88,7 +88,7 @@ func (h *Handler) communityRoutes() {
 		})
 	vote := func(method, id, summary string, helpful bool) {
 		route(h, op{method: method, path: "/plugins/{publisher}/{name}/ratings/{author}/helpful", id: id, tag: "ratings", summary: summary},
-			func(ctx context.Context, a hub.Actor, in *ofRating) (*reply[hub.Rating], error) {
+			func(ctx context.Context, a hub.Actor, in *OfRating) (*reply[hub.Rating], error) {
 				return body(c.Vote(ctx, a, in.id(), in.Author, helpful))
 			})
 	}
@@ -106,12 +106,12 @@ func (h *Handler) reportRoutes(c *community.Service) {
 			return body(c.CreateReport(ctx, a, in.Body))
 		})
 	route(h, op{method: http.MethodGet, path: "/reports/mine", id: "listMyReports", tag: "reports", summary: "One's own reports"},
-		func(ctx context.Context, a hub.Actor, in *paged) (*reply[hub.Page[hub.Report]], error) {
+		func(ctx context.Context, a hub.Actor, in *Paged) (*reply[hub.Page[hub.Report]], error) {
 			return body(c.MyReports(ctx, a, in.Cursor, in.Limit))
 		})
 	route(h, op{method: http.MethodGet, path: "/reports", id: "listReports", tag: "moderation", summary: "The queue of reports, gravest first"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			paged
+			Paged
 			State     string `query:"state" enum:"open,decided" default:"open"`
 			Kind      string `query:"kind" maxLength:"20"`
 			Subject   string `query:"subject" maxLength:"200"`
@@ -124,12 +124,12 @@ func (h *Handler) reportRoutes(c *community.Service) {
 			}))
 		})
 	route(h, op{method: http.MethodGet, path: "/reports/{id}", id: "getReport", tag: "reports", summary: "A report"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Report], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Report], error) {
 			return body(c.Report(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodGet, path: "/ratings/held", id: "listHeldRatings", tag: "moderation", summary: "Ratings that wait for a moderator"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			paged
+			Paged
 			Plugin string `query:"plugin" maxLength:"90" doc:"Empty: of all."`
 		}) (*reply[hub.Page[community.RatingView]], error) {
 			return body(c.Held(ctx, a, in.Plugin, in.Cursor, in.Limit))
@@ -144,7 +144,7 @@ func (h *Handler) decisionRoutes(c *community.Service) {
 		})
 	route(h, op{method: http.MethodGet, path: "/decisions", id: "listDecisions", tag: "moderation", summary: "Decisions, newest first"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			paged
+			Paged
 			Subject   string `query:"subject" maxLength:"20" doc:"Kind of what they are about."`
 			About     string `query:"about" maxLength:"200"`
 			Publisher string `query:"publisher" maxLength:"40"`
@@ -154,13 +154,13 @@ func (h *Handler) decisionRoutes(c *community.Service) {
 			}))
 		})
 	route(h, op{method: http.MethodGet, path: "/decisions/{id}", id: "getDecision", tag: "moderation", summary: "A decision"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Decision], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Decision], error) {
 			return body(c.Decision(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPost, path: "/decisions/{id}/reverse", id: "reverseDecision", tag: "moderation", status: http.StatusCreated,
 		summary: "Take a decision back"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Text string `json:"text" minLength:"1" maxLength:"2000" doc:"Why."`
 			}
@@ -174,7 +174,7 @@ func (h *Handler) decisionRoutes(c *community.Service) {
 		})
 	route(h, op{method: http.MethodGet, path: "/appeals", id: "listAppeals", tag: "appeals", summary: "Appeals, oldest first"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			paged
+			Paged
 			State     string `query:"state" enum:"open,upheld,granted"`
 			Publisher string `query:"publisher" maxLength:"40"`
 			Mine      bool   `query:"mine"`
@@ -184,13 +184,13 @@ func (h *Handler) decisionRoutes(c *community.Service) {
 			}))
 		})
 	route(h, op{method: http.MethodGet, path: "/appeals/{id}", id: "getAppeal", tag: "appeals", summary: "An appeal"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Appeal], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Appeal], error) {
 			return body(c.AppealByID(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPost, path: "/appeals/{id}/decision", id: "decideAppeal", tag: "moderation",
 		summary: "Grant an appeal, or uphold what was decided"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Grant  bool   `json:"grant"`
 				Answer string `json:"answer" minLength:"1" maxLength:"2000"`
@@ -203,7 +203,7 @@ func (h *Handler) decisionRoutes(c *community.Service) {
 func (h *Handler) advisoryRoutes(c *community.Service) {
 	route(h, op{method: http.MethodGet, path: "/advisories", id: "listAdvisories", tag: "advisories", public: true, summary: "Advisories, newest first"},
 		func(ctx context.Context, _ hub.Actor, in *struct {
-			paged
+			Paged
 			Plugin    string `query:"plugin" maxLength:"90"`
 			Publisher string `query:"publisher" maxLength:"40"`
 			Active    bool   `query:"active" doc:"Without rescinded ones."`
@@ -213,7 +213,7 @@ func (h *Handler) advisoryRoutes(c *community.Service) {
 			}))
 		})
 	route(h, op{method: http.MethodGet, path: "/advisories/{id}", id: "getAdvisory", tag: "advisories", public: true, summary: "An advisory"},
-		func(ctx context.Context, _ hub.Actor, in *byID) (*reply[hub.Advisory], error) {
+		func(ctx context.Context, _ hub.Actor, in *ByID) (*reply[hub.Advisory], error) {
 			return body(c.Advisory(ctx, in.ID))
 		})
 	route(h, op{method: http.MethodPost, path: "/advisories", id: "issueAdvisory", tag: "moderation", status: http.StatusCreated,
@@ -223,7 +223,7 @@ func (h *Handler) advisoryRoutes(c *community.Service) {
 		})
 	route(h, op{method: http.MethodPost, path: "/advisories/{id}/rescind", id: "rescindAdvisory", tag: "moderation", summary: "Take an advisory back"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Why string `json:"why" minLength:"1" maxLength:"2000"`
 			}

@@ -34,13 +34,13 @@ func (n NewAdvisory) advisory() catalog.Advisory {
 	}
 }
 
-// span is a number of days.
-type span struct {
+// Span is a number of days.
+type Span struct {
 	From time.Time `query:"from" doc:"First day; left out: 28 days ago."`
 	To   time.Time `query:"to" doc:"Last day; left out: today."`
 }
 
-func (s span) days(now time.Time) (from, to time.Time) {
+func (s Span) days(now time.Time) (from, to time.Time) {
 	if from, to = s.From, s.To; to.IsZero() {
 		to = now
 	}
@@ -66,17 +66,17 @@ func (h *Handler) insightRoutes() {
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/numbers", id: "getNumbers", tag: "numbers",
 		summary: "A plugin's days: downloads, active installs, adoption, rollbacks, ratings"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPlugin
-			span
+			OfPlugin
+			Span
 		}) (*reply[insight.Numbers], error) {
 			from, to := in.days(h.o.Env.Now())
 			return body(s.Numbers(ctx, a, in.id(), from, to))
 		})
-	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/numbers.csv", id: "getNumbersCSV", tag: "numbers",
+	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/numbers.csv", id: "getNumbersCSV", tag: "numbers", media: "text/csv",
 		summary: "The same as a table"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPlugin
-			span
+			OfPlugin
+			Span
 		}) (*raw, error) {
 			from, to := in.days(h.o.Env.Now())
 			n, err := s.Numbers(ctx, a, in.id(), from, to)
@@ -133,12 +133,12 @@ func (h *Handler) hookRoutes(s *insight.Service) {
 			return shownOnce(WithSecret{k, k.Secret}, err)
 		})
 	route(h, op{method: http.MethodGet, path: "/hooks/{id}", id: "getHook", tag: "webhooks", summary: "A hook"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Hook], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Hook], error) {
 			return body(s.Hook(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPatch, path: "/hooks/{id}", id: "updateHook", tag: "webhooks", summary: "Change a hook"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Rev int64 `json:"rev,omitempty" doc:"The revision that was read; 0: any."`
 				insight.HookChange
@@ -147,23 +147,23 @@ func (h *Handler) hookRoutes(s *insight.Service) {
 			return body(s.UpdateHook(ctx, a, in.ID, in.Body.Rev, in.Body.HookChange))
 		})
 	route(h, op{method: http.MethodDelete, path: "/hooks/{id}", id: "deleteHook", tag: "webhooks", summary: "Remove a hook and its log"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*none, error) {
 			return empty(s.DeleteHook(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPost, path: "/hooks/{id}/secret", id: "rotateHookSecret", tag: "webhooks", summary: "Give a hook a new secret"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*secret[WithSecret], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*secret[WithSecret], error) {
 			k, err := s.RotateSecret(ctx, a, in.ID)
 			return shownOnce(WithSecret{k, k.Secret}, err)
 		})
 	route(h, op{method: http.MethodGet, path: "/hooks/{id}/deliveries", id: "listDeliveries", tag: "webhooks", summary: "What was sent to a hook, newest first"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
-			paged
+			ByID
+			Paged
 		}) (*reply[hub.Page[hub.Delivery]], error) {
 			return body(s.Deliveries(ctx, a, in.ID, in.Cursor, in.Limit))
 		})
 	route(h, op{method: http.MethodPost, path: "/deliveries/{id}/redeliver", id: "redeliver", tag: "webhooks", summary: "Send it once more"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Delivery], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Delivery], error) {
 			return body(s.Redeliver(ctx, a, in.ID))
 		})
 }

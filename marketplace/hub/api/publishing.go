@@ -10,14 +10,14 @@ import (
 	"github.com/souk-dev/souk/marketplace/hub/publishing"
 )
 
-// ofPublisher names a publisher in a path.
-type ofPublisher struct {
+// OfPublisher names a publisher in a path.
+type OfPublisher struct {
 	Publisher string `path:"publisher" maxLength:"40" doc:"Namespace."`
 }
 
-// ofMember names a part of a publisher in a path.
-type ofMember struct {
-	ofPublisher
+// OfMember names a part of a publisher in a path.
+type OfMember struct {
+	OfPublisher
 	ID string `path:"id" maxLength:"700"`
 }
 
@@ -25,7 +25,7 @@ func (h *Handler) publisherRoutes() {
 	p := h.o.Publishing
 	route(h, op{method: http.MethodGet, path: "/publishers", id: "listPublishers", tag: "publishers", public: true, summary: "Publishers by namespace"},
 		func(ctx context.Context, _ hub.Actor, in *struct {
-			paged
+			Paged
 			Find     string `query:"find" maxLength:"40" doc:"Stands in the namespace."`
 			Verified bool   `query:"verified"`
 		}) (*reply[hub.Page[hub.Publisher]], error) {
@@ -48,7 +48,7 @@ func (h *Handler) publisherRoutes() {
 	}
 	route(h, op{method: http.MethodGet, path: "/publishers/{publisher}", id: "getPublisher", tag: "publishers", public: true,
 		summary: "A publisher, what it proved and who signs for it"},
-		func(ctx context.Context, _ hub.Actor, in *ofPublisher) (*reply[PublicPublisher], error) {
+		func(ctx context.Context, _ hub.Actor, in *OfPublisher) (*reply[PublicPublisher], error) {
 			one, err := p.Publisher(ctx, in.Publisher)
 			if err != nil {
 				return nil, err
@@ -62,12 +62,12 @@ func (h *Handler) publisherRoutes() {
 		})
 	route(h, op{method: http.MethodGet, path: "/publishers/{publisher}/inside", id: "getPublisherInside", tag: "publishers",
 		summary: "A publisher as its members see it"},
-		func(ctx context.Context, a hub.Actor, in *ofPublisher) (*reply[publishing.Inside], error) {
+		func(ctx context.Context, a hub.Actor, in *OfPublisher) (*reply[publishing.Inside], error) {
 			return body(p.Inside(ctx, a, in.Publisher))
 		})
 	route(h, op{method: http.MethodPut, path: "/publishers/{publisher}", id: "editPublisher", tag: "publishers", summary: "Change what is said of a publisher"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPublisher
+			OfPublisher
 			Body struct {
 				Rev int64 `json:"rev,omitempty" doc:"The revision that was read; 0: any."`
 				publishing.PublisherEdit
@@ -77,7 +77,7 @@ func (h *Handler) publisherRoutes() {
 		})
 	route(h, op{method: http.MethodPut, path: "/publishers/{publisher}/members/{id}", id: "setMember", tag: "publishers", summary: "Add a member, or change a role"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofMember
+			OfMember
 			Body struct {
 				Role hub.MemberRole `json:"role" enum:"owner,maintainer"`
 			}
@@ -85,7 +85,7 @@ func (h *Handler) publisherRoutes() {
 			return empty(p.SetMember(ctx, a, in.Publisher, in.ID, in.Body.Role))
 		})
 	route(h, op{method: http.MethodDelete, path: "/publishers/{publisher}/members/{id}", id: "removeMember", tag: "publishers", summary: "Remove a member, or leave"},
-		func(ctx context.Context, a hub.Actor, in *ofMember) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *OfMember) (*none, error) {
 			return empty(p.RemoveMember(ctx, a, in.Publisher, in.ID))
 		})
 	h.signerRoutes(p)
@@ -97,7 +97,7 @@ func (h *Handler) signerRoutes(p *publishing.Service) {
 	route(h, op{method: http.MethodPost, path: "/publishers/{publisher}/signers", id: "addSigner", tag: "publishers", status: http.StatusCreated,
 		summary: "Let a key or identity sign releases"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPublisher
+			OfPublisher
 			Body publishing.NewSigner
 		}) (*reply[hub.Signer], error) {
 			return body(p.AddSigner(ctx, a, in.Publisher, in.Body))
@@ -106,7 +106,7 @@ func (h *Handler) signerRoutes(p *publishing.Service) {
 	route(h, op{method: http.MethodPost, path: "/publishers/{publisher}/signers/limit", id: "limitSigner", tag: "publishers",
 		summary: "Set until when a signer may sign"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPublisher
+			OfPublisher
 			Body struct {
 				ID    string    `json:"id" maxLength:"700"`
 				Until time.Time `json:"until,omitempty" doc:"Left out: no end."`
@@ -117,7 +117,7 @@ func (h *Handler) signerRoutes(p *publishing.Service) {
 	route(h, op{method: http.MethodPost, path: "/publishers/{publisher}/signers/revoke", id: "revokeSigner", tag: "publishers",
 		summary: "End a signer for good; what a revoked key signed is not installed any more"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPublisher
+			OfPublisher
 			Body struct {
 				ID     string `json:"id" maxLength:"700"`
 				Reason string `json:"reason" minLength:"1" maxLength:"500"`
@@ -128,7 +128,7 @@ func (h *Handler) signerRoutes(p *publishing.Service) {
 	route(h, op{method: http.MethodPost, path: "/publishers/{publisher}/trusted", id: "addTrusted", tag: "publishers", status: http.StatusCreated,
 		summary: "Let a CI workflow publish without a stored secret"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPublisher
+			OfPublisher
 			Body struct {
 				Plugin      string `json:"plugin,omitempty" maxLength:"90"`
 				Issuer      string `json:"issuer" maxLength:"300"`
@@ -147,7 +147,7 @@ func (h *Handler) signerRoutes(p *publishing.Service) {
 			}))
 		})
 	route(h, op{method: http.MethodDelete, path: "/trusted/{id}", id: "removeTrusted", tag: "publishers", summary: "Take that back"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*none, error) {
 			return empty(h.o.Identity.RemoveTrusted(ctx, a, in.ID))
 		})
 }
@@ -156,7 +156,7 @@ func (h *Handler) proofRoutes(p *publishing.Service) {
 	route(h, op{method: http.MethodPost, path: "/publishers/{publisher}/proofs", id: "addProof", tag: "publishers", status: http.StatusCreated,
 		summary: "Begin to prove a domain or repository"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPublisher
+			OfPublisher
 			Body struct {
 				Kind    hub.ProofKind `json:"kind" enum:"dns,well-known,repository"`
 				Subject string        `json:"subject" minLength:"1" maxLength:"300"`
@@ -166,11 +166,11 @@ func (h *Handler) proofRoutes(p *publishing.Service) {
 		})
 	route(h, op{method: http.MethodPost, path: "/publishers/{publisher}/proofs/{id}/check", id: "checkProof", tag: "publishers", status: http.StatusAccepted,
 		summary: "Have a proof checked now"},
-		func(ctx context.Context, a hub.Actor, in *ofMember) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *OfMember) (*none, error) {
 			return empty(p.CheckProof(ctx, a, in.Publisher, in.ID))
 		})
 	route(h, op{method: http.MethodDelete, path: "/publishers/{publisher}/proofs/{id}", id: "removeProof", tag: "publishers", summary: "Forget a proof"},
-		func(ctx context.Context, a hub.Actor, in *ofMember) (*none, error) {
+		func(ctx context.Context, a hub.Actor, in *OfMember) (*none, error) {
 			return empty(p.RemoveProof(ctx, a, in.Publisher, in.ID))
 		})
 }
@@ -182,7 +182,7 @@ func (h *Handler) transferRoutes(p *publishing.Service) {
 	route(h, op{method: http.MethodPost, path: "/publishers/{publisher}/transfer-statement", id: "getTransferStatement", tag: "publishers",
 		summary: "The text to sign for handing a namespace over"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPublisher
+			OfPublisher
 			Body struct {
 				To string `json:"to" maxLength:"60" doc:"Account."`
 			}
@@ -205,12 +205,12 @@ func (h *Handler) transferRoutes(p *publishing.Service) {
 			return body(notNil(list), err)
 		})
 	route(h, op{method: http.MethodPost, path: "/transfers/{id}/accept", id: "acceptTransfer", tag: "publishers", summary: "Accept a hand-over; the cooldown begins"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Transfer], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Transfer], error) {
 			return body(p.AcceptTransfer(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPost, path: "/transfers/{id}/cancel", id: "cancelTransfer", tag: "publishers", summary: "Call a hand-over off"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Reason string `json:"reason,omitempty" maxLength:"500"`
 			}
@@ -228,7 +228,7 @@ func (h *Handler) submissionRoutes() {
 		})
 	route(h, op{method: http.MethodGet, path: "/submissions", id: "listSubmissions", tag: "submissions", summary: "Submissions one may see, newest first"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			paged
+			Paged
 			Publisher string      `query:"publisher" maxLength:"40"`
 			Plugin    string      `query:"plugin" maxLength:"90"`
 			State     []hub.State `query:"state" maxItems:"12"`
@@ -238,17 +238,17 @@ func (h *Handler) submissionRoutes() {
 			}))
 		})
 	route(h, op{method: http.MethodGet, path: "/submissions/{id}", id: "getSubmission", tag: "submissions", summary: "A submission with all that belongs to it"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[publishing.Detail], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[publishing.Detail], error) {
 			return body(p.Submission(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodGet, path: "/submissions/{id}/timeline", id: "getTimeline", tag: "submissions", summary: "All that happened to a submission"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[[]publishing.Step], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[[]publishing.Step], error) {
 			list, err := p.Timeline(ctx, a, in.ID)
 			return body(notNil(list), err)
 		})
 	route(h, op{method: http.MethodPatch, path: "/submissions/{id}", id: "reviseSubmission", tag: "submissions", summary: "Change a draft, or what needs changes"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Rev int64 `json:"rev,omitempty" doc:"The revision that was read; 0: any."`
 				publishing.Revision
@@ -259,7 +259,7 @@ func (h *Handler) submissionRoutes() {
 	route(h, op{method: http.MethodPost, path: "/submissions/{id}/submit", id: "submit", tag: "submissions", status: http.StatusAccepted,
 		summary: "Hand in what was pushed to staging"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body struct {
 				Digest string `json:"digest" maxLength:"80" doc:"Of the OCI manifest."`
 			}
@@ -267,7 +267,7 @@ func (h *Handler) submissionRoutes() {
 			return body(p.Submit(ctx, a, in.ID, in.Body.Digest))
 		})
 	type because struct {
-		byID
+		ByID
 		Body struct {
 			Reason string `json:"reason" minLength:"1" maxLength:"500"`
 		}
@@ -278,7 +278,7 @@ func (h *Handler) submissionRoutes() {
 		})
 	route(h, op{method: http.MethodPost, path: "/submissions/{id}/comments", id: "comment", tag: "submissions", status: http.StatusCreated, summary: "Add a remark"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body publishing.NewComment
 		}) (*reply[hub.Comment], error) {
 			return body(p.Comment(ctx, a, in.ID, in.Body))
@@ -288,7 +288,7 @@ func (h *Handler) submissionRoutes() {
 
 func (h *Handler) reviewRoutes(p *publishing.Service) {
 	type because struct {
-		byID
+		ByID
 		Body struct {
 			Reason string `json:"reason" minLength:"1" maxLength:"500"`
 		}
@@ -308,13 +308,13 @@ func (h *Handler) reviewRoutes(p *publishing.Service) {
 	route(h, op{method: http.MethodPost, path: "/submissions/{id}/decision", id: "decideSubmission", tag: "review",
 		summary: "Approve, ask for changes, or reject; about exactly one round and digest"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			byID
+			ByID
 			Body publishing.Decision
 		}) (*reply[hub.Submission], error) {
 			return body(p.Decide(ctx, a, in.ID, in.Body))
 		})
 	route(h, op{method: http.MethodPost, path: "/submissions/{id}/scans/retry", id: "retryScans", tag: "review", summary: "Let scanners that went wrong try again"},
-		func(ctx context.Context, a hub.Actor, in *byID) (*reply[hub.Submission], error) {
+		func(ctx context.Context, a hub.Actor, in *ByID) (*reply[hub.Submission], error) {
 			return body(p.RetryScans(ctx, a, in.ID))
 		})
 	route(h, op{method: http.MethodPost, path: "/submissions/{id}/review", id: "takeToReview", tag: "review",
@@ -328,7 +328,7 @@ func (h *Handler) pluginRoutes() {
 	p := h.o.Publishing
 	route(h, op{method: http.MethodGet, path: "/plugins", id: "listPlugins", tag: "plugins", public: true, summary: "Listed plugins, latest release first"},
 		func(ctx context.Context, _ hub.Actor, in *struct {
-			paged
+			Paged
 			Find      string `query:"find" maxLength:"60" doc:"Stands in the name."`
 			Category  string `query:"category" maxLength:"40"`
 			Publisher string `query:"publisher" maxLength:"40"`
@@ -339,27 +339,27 @@ func (h *Handler) pluginRoutes() {
 			}))
 		})
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}", id: "getPlugin", tag: "plugins", public: true, summary: "A plugin"},
-		func(ctx context.Context, _ hub.Actor, in *ofPlugin) (*reply[hub.Plugin], error) {
+		func(ctx context.Context, _ hub.Actor, in *OfPlugin) (*reply[hub.Plugin], error) {
 			return body(p.Plugin(ctx, in.id()))
 		})
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/releases", id: "listReleases", tag: "plugins", public: true,
 		summary: "A plugin's releases, newest version first"},
-		func(ctx context.Context, _ hub.Actor, in *ofPlugin) (*reply[[]hub.Release], error) {
+		func(ctx context.Context, _ hub.Actor, in *OfPlugin) (*reply[[]hub.Release], error) {
 			list, err := p.Releases(ctx, in.id())
 			return body(notNil(list), err)
 		})
-	type ofRelease struct {
-		ofPlugin
+	type OfRelease struct {
+		OfPlugin
 		Version string `path:"version" maxLength:"64"`
 	}
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/releases/{version}", id: "getRelease", tag: "plugins", public: true, summary: "A release"},
-		func(ctx context.Context, _ hub.Actor, in *ofRelease) (*reply[hub.Release], error) {
+		func(ctx context.Context, _ hub.Actor, in *OfRelease) (*reply[hub.Release], error) {
 			return body(p.Release(ctx, in.id(), in.Version))
 		})
 	route(h, op{method: http.MethodPut, path: "/plugins/{publisher}/{name}/releases/{version}/rollout", id: "setRollout", tag: "releases",
 		summary: "To how many of a hundred panels a release is offered; pause and resume"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofRelease
+			OfRelease
 			Body struct {
 				Percent int  `json:"percent" minimum:"0" maximum:"100"`
 				Paused  bool `json:"paused,omitempty"`
@@ -370,7 +370,7 @@ func (h *Handler) pluginRoutes() {
 	route(h, op{method: http.MethodPost, path: "/plugins/{publisher}/{name}/releases/{version}/yank", id: "yank", tag: "releases",
 		summary: "Keep a release from new installs"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofRelease
+			OfRelease
 			Body struct {
 				Reason string `json:"reason" minLength:"1" maxLength:"500"`
 			}
@@ -378,13 +378,13 @@ func (h *Handler) pluginRoutes() {
 			return body(p.Yank(ctx, a, in.id(), in.Version, in.Body.Reason))
 		})
 	route(h, op{method: http.MethodDelete, path: "/plugins/{publisher}/{name}/releases/{version}/yank", id: "unyank", tag: "releases", summary: "Take a yank back"},
-		func(ctx context.Context, a hub.Actor, in *ofRelease) (*reply[hub.Release], error) {
+		func(ctx context.Context, a hub.Actor, in *OfRelease) (*reply[hub.Release], error) {
 			return body(p.Unyank(ctx, a, in.id(), in.Version))
 		})
 	route(h, op{method: http.MethodPut, path: "/plugins/{publisher}/{name}/deprecated", id: "deprecate", tag: "releases",
 		summary: "Say that a plugin is not worked on any more; an empty text takes it back"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPlugin
+			OfPlugin
 			Body struct {
 				Text string `json:"text" maxLength:"500"`
 			}
@@ -393,7 +393,7 @@ func (h *Handler) pluginRoutes() {
 		})
 	route(h, op{method: http.MethodPut, path: "/plugins/{publisher}/{name}/featured", id: "feature", tag: "moderation", summary: "Put a plugin on the front page, or take it off"},
 		func(ctx context.Context, a hub.Actor, in *struct {
-			ofPlugin
+			OfPlugin
 			Body struct {
 				Featured bool `json:"featured"`
 			}

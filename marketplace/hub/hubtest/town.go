@@ -77,8 +77,8 @@ func (w *Town) ActorOf(ctx context.Context, p *Person) (hub.Actor, error) {
 	return w.Hub.Identity.Authenticate(ctx, p.Cookie)
 }
 
-// tokenOf returns a token of the person with all verbs, made once.
-func (w *Town) tokenOf(ctx context.Context, p *Person) (string, error) {
+// TokenOf returns an API token of the person with all verbs, made once.
+func (w *Town) TokenOf(ctx context.Context, p *Person) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.token != "" {
@@ -95,7 +95,7 @@ func (w *Town) tokenOf(ctx context.Context, p *Person) (string, error) {
 
 // ClientOf returns a client that acts for a person.
 func (w *Town) ClientOf(ctx context.Context, p *Person) (*client.Client, error) {
-	token, err := w.tokenOf(ctx, p)
+	token, err := w.TokenOf(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func copyFiles(to fstest.MapFS, from fs.FS) error {
 
 // Push pushes a package to staging, signed by its publisher, and returns its digest.
 func (w *Town) Push(ctx context.Context, p *Publisher, pkg *publish.Package) (string, error) {
-	token, err := w.tokenOf(ctx, p.Owner)
+	token, err := w.TokenOf(ctx, p.Owner)
 	if err != nil {
 		return "", err
 	}

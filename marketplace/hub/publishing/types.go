@@ -38,12 +38,12 @@ type SubmissionFilter struct {
 // Detail is a submission with all that belongs to it.
 type Detail struct {
 	hub.Submission
-	Scans    []hub.Scan        `json:"scans"`     // of this round
-	Reviews  []hub.Review      `json:"reviews"`   // of this round
-	Comments []hub.Comment     `json:"comments"`  // of all rounds, without internal ones for a publisher
-	Problems []publish.Problem `json:"problems"`  // of validation
-	Diff     *Diff             `json:"diff"`      // nil until it was scanned
-	Approved int               `json:"approvals"` // of Submission.Needs
+	Scans    []hub.Scan        `json:"scans"`          // of this round
+	Reviews  []hub.Review      `json:"reviews"`        // of this round
+	Comments []hub.Comment     `json:"comments"`       // of all rounds, without internal ones for a publisher
+	Problems []publish.Problem `json:"problems"`       // of validation
+	Diff     *Diff             `json:"diff,omitempty"` // nil until it was scanned
+	Approved int               `json:"approvals"`      // of Submission.Needs
 	// May says what who asks can do now, so that a face shows no button that is refused.
 	May Actions `json:"may"`
 }

@@ -241,7 +241,7 @@ func (s *Server) openPublishing(ctx context.Context, k keys) error {
 
 // Periods of what the hub does to its registry.
 const (
-	purgeEvery = 24 * time.Hour
+	purgeEvery = 12 * time.Hour
 	purgeAge   = 24 * time.Hour // an upload that nobody went on with for so long is over
 )
 
@@ -279,18 +279,21 @@ func (s *Server) Run(ctx context.Context) error {
 
 // purge removes uploads that were never completed from the registry of this process.
 func (s *Server) purge(ctx context.Context) error {
+	t := time.NewTicker(purgeEvery)
+	defer t.Stop()
 	for {
-		if s.shelf.local != nil {
-			if n, err := s.shelf.local.PurgeUploads(ctx, purgeAge); err != nil && ctx.Err() == nil {
-				s.log.Warn("old uploads are not removed", "error", err)
-			} else if n > 0 {
-				s.log.Info("old uploads removed", "number", n)
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(purgeEvery):
+		case <-t.C:
+		}
+		if s.shelf.local == nil {
+			continue
+		}
+		if n, err := s.shelf.local.PurgeUploads(ctx, purgeAge); err != nil && ctx.Err() == nil {
+			s.log.Warn("old uploads are not removed", "error", err)
+		} else if n > 0 {
+			s.log.Info("old uploads removed", "number", n)
 		}
 	}
 }
