@@ -57,6 +57,7 @@ var floors = map[string]int{
 	"marketplace/hub/publishing":        6,
 	"marketplace/hub/community":         6,
 	"marketplace/hub/insight":           6,
+	"marketplace/link":                  7,
 	"marketplace/hub/edge":              6,
 	"marketplace/hub/client":            6,
 	"marketplace/hub/signin/signintest": 7,
