@@ -1,0 +1,5 @@
+//go:build !race
+
+package publishing_test
+
+const stride = 1
