@@ -21,18 +21,23 @@ func checkNamespace(name string) error {
 	return nil
 }
 
-// reservedNames are those that would make an address or a repository mean something
-// else, whatever an administrator reserves.
-var reservedNames = map[string]string{
-	"catalog": "is where the catalog lies", "staging": "is where submissions lie", "souk": "is the name of the marketplace",
-	"admin": "is a word of the hub", "api": "is a word of the hub", "auth": "is a word of the hub", "login": "is a word of the hub",
-	"system": "is a word of the hub", "hub": "is a word of the hub", "official": "promises what nobody checks",
-	"verified": "promises what nobody checks", "support": "promises what nobody checks", "security": "promises what nobody checks",
+// reservedName says why a name is nobody's, whatever an administrator reserves: it would
+// make an address or a repository mean something else, or promise what nobody checks.
+func reservedName(name string) (why string, reserved bool) {
+	switch name {
+	case "catalog", "staging":
+		return "is where the hub keeps its own", true
+	case "souk", "admin", "api", "auth", "login", "system", "hub":
+		return "is a word of the hub", true
+	case "official", "verified", "support", "security":
+		return "promises what nobody checks", true
+	}
+	return "", false
 }
 
 // freeNamespace says why a namespace cannot be taken.
 func freeNamespace(ctx context.Context, tx hub.Tx, name string) error {
-	if why, reserved := reservedNames[name]; reserved {
+	if why, reserved := reservedName(name); reserved {
 		return hub.Invalid("namespace", "is reserved: %s", why)
 	}
 	switch r, err := tx.Reserved().Get(ctx, name); {
