@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/marketplace/hub/community"
+	"github.com/souk-dev/souk/marketplace/hub/hubtest"
 	"github.com/souk-dev/souk/marketplace/hub/sqlstore"
 	"github.com/souk-dev/souk/verify"
 )
@@ -30,12 +32,25 @@ type world struct {
 	mod, mod2, rev hub.Actor // moderators and a reviewer
 }
 
-func newWorld(t testing.TB) *world {
+// openStore opens an empty store: SQLite, and PostgreSQL below TestOnPostgres.
+func openStore(t testing.TB) hub.Store {
 	t.Helper()
-	store, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "hub.db"), sqlstore.Options{Volatile: true, Timeout: time.Minute})
+	o := sqlstore.Options{Volatile: true, Timeout: time.Minute}
+	if strings.HasPrefix(t.Name(), "TestOnPostgres/") {
+		store, _ := hubtest.PostgresStore(t, o)
+		return store
+	}
+	store, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "hub.db"), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	store := openStore(t)
 	w := &world{t: t, store: store, now: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC), policy: hub.Policy{}.WithDefaults()}
+	var err error
 	w.Service, err = community.New(hub.Env{Store: store, Now: w.clock, Policy: func() hub.Policy { return w.policy }}, community.Options{})
 	require.NoError(t, err)
 	w.ann, w.bob, w.eve = w.person("ann"), w.person("bob"), w.person("eve")

@@ -102,6 +102,13 @@ func TestOneKeyADay(t *testing.T) {
 	assert.Equal(t, int64(2), w.total(hub.TallyDownload, "acme/backup"), "counts for the day on which it came")
 	require.Len(t, keys(), 1)
 	assert.NotEqual(t, old.Value, keys()[0].Value)
+	assert.Greater(t, keys()[0].Key, old.Key, "no key of a day that is over is made again")
+	ahead := d
+	ahead.At, ahead.Client = d.At.AddDate(1, 0, 0), "a clock that is wrong"
+	last := w.another(insight.Options{})
+	require.NoError(t, last.CountDownloads(ctx, []insight.Download{ahead}))
+	require.NoError(t, last.Close(ctx))
+	assert.Len(t, keys(), 1, "nor of one to come")
 }
 
 // flaky is a store whose Tally fails when told so.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/marketplace/hub"
+	"github.com/souk-dev/souk/marketplace/hub/hubtest"
 	"github.com/souk-dev/souk/marketplace/hub/insight"
 	"github.com/souk-dev/souk/marketplace/hub/sqlstore"
 	"github.com/souk-dev/souk/verify"
@@ -29,11 +31,23 @@ type world struct {
 	ann, bob hub.Actor
 }
 
-func newWorld(t testing.TB, o insight.Options) *world {
+// openStore opens an empty store: SQLite, and PostgreSQL below TestOnPostgres.
+func openStore(t testing.TB) hub.Store {
 	t.Helper()
-	store, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "hub.db"), sqlstore.Options{Volatile: true, Timeout: time.Minute})
+	o := sqlstore.Options{Volatile: true, Timeout: time.Minute}
+	if strings.HasPrefix(t.Name(), "TestOnPostgres/") {
+		store, _ := hubtest.PostgresStore(t, o)
+		return store
+	}
+	store, err := sqlstore.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "hub.db"), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	return store
+}
+
+func newWorld(t testing.TB, o insight.Options) *world {
+	t.Helper()
+	store := openStore(t)
 	w := &world{t: t, store: store, now: time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)}
 	w.env = hub.Env{Store: store, Now: w.clock}
 	w.Service = w.another(o)
