@@ -151,7 +151,7 @@ type call struct {
 }
 
 // do sends a request, again where that is safe and helps, and decodes the answer into out
-// unless that is nil.
+// unless that is nil; a *[]byte gets it as it is.
 func (c *Client) do(ctx context.Context, q call, out any) error {
 	wrap := func(err error) error {
 		if ctx.Err() != nil {
@@ -225,6 +225,10 @@ func (c *Client) once(ctx context.Context, q call, kind string, body []byte, key
 		return c.failed(resp, b)
 	}
 	if out == nil || resp.StatusCode == http.StatusNoContent {
+		return 0, nil
+	}
+	if raw, is := out.(*[]byte); is {
+		*raw = b
 		return 0, nil
 	}
 	if err := json.Unmarshal(b, out); err != nil {

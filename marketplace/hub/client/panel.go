@@ -112,6 +112,11 @@ func (c *Client) Unlink(ctx context.Context, id string) error {
 	return c.do(ctx, call{method: http.MethodDelete, path: "/panels/" + id}, nil)
 }
 
+// SetTelemetry says whether the panel with this id shares numbers; see [Client.ReportInstalls].
+func (c *Client) SetTelemetry(ctx context.Context, id string, on bool) error {
+	return c.do(ctx, call{method: http.MethodPut, path: "/panels/" + id + "/telemetry", body: map[string]bool{"on": on}}, nil)
+}
+
 // RatingSummary is what a plugin's ratings add up to.
 type RatingSummary struct {
 	Plugin    string   `json:"plugin"`

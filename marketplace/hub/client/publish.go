@@ -169,3 +169,16 @@ type Issuer struct {
 func (c *Client) Issuers(ctx context.Context) ([]Issuer, error) {
 	return get[[]Issuer](ctx, c, "/ci/issuers", nil)
 }
+
+// Decision is what a reviewer decides about exactly one round and digest.
+type Decision struct {
+	Round   int         `json:"round"`
+	Digest  string      `json:"digest"`
+	Verdict hub.Verdict `json:"verdict"`
+	Text    string      `json:"text"`
+}
+
+// Decide decides about a submission, for a reviewer.
+func (c *Client) Decide(ctx context.Context, id string, d Decision) (hub.Submission, error) {
+	return send[hub.Submission](ctx, c, http.MethodPost, "/submissions/"+id+"/decision", d)
+}

@@ -44,7 +44,7 @@ func (s *Service) lease(ctx context.Context) (*lease, error) {
 		case errors.Is(err, hub.ErrNotFound):
 		case err != nil:
 			return nil, err
-		case held.Data != s.id && now.Before(held.Expires):
+		case held.Data != s.id && now.Before(held.Expires) && !s.o.Alone:
 			return nil, nil
 		}
 		l := &lease{s, now.Add(leaseTime)}

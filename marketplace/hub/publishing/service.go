@@ -90,6 +90,11 @@ type Options struct {
 	// Unpacking is how many submissions are unpacked in memory at a time, each with the
 	// release before it: at the bounds of a package some 600 MiB. 0: 2.
 	Unpacking int
+
+	// Alone says that no other process works on this store, as the caller has made sure:
+	// then a right to write the catalog that another one holds is of one that died, and
+	// is not waited for.
+	Alone bool
 }
 
 // Service is everything between a publisher and the catalog. It is safe for concurrent

@@ -223,7 +223,7 @@ func (s *Server) openPublishing(ctx context.Context, k keys) error {
 	s.Publishing, err = publishing.New(s.env, publishing.Options{
 		Registry: s.shelf.pusher, Reader: s.shelf.reader, Source: s.shelf.source, Verifier: verifier, Attester: k.reviewer,
 		Keys: k.catalog, Scanners: required, Optional: optional, Stats: s.Insight.Stats,
-		Catalog: catalogRepo, Staging: stagingDir, Guard: s.o.Guard,
+		Catalog: catalogRepo, Staging: stagingDir, Guard: s.o.Guard, Alone: s.o.Postgres == "",
 	})
 	if err != nil {
 		return err
