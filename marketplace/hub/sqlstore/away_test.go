@@ -2,7 +2,9 @@ package sqlstore_test
 
 import (
 	"context"
+	"io/fs"
 	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -253,10 +255,27 @@ func TestOpenFails(t *testing.T) {
 	_, err = sqlstore.OpenPostgres(t.Context(), "postgres://user:secret-word@host:port/x", sqlstore.Options{})
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret-word")
-	_, err = sqlstore.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "not there", "hub.db"), sqlstore.Options{})
-	require.Error(t, err)
 	_, err = sqlstore.OpenSQLite(t.Context(), t.TempDir(), sqlstore.Options{})
 	require.Error(t, err, "a directory")
+}
+
+// TestPrivate has nobody else read the database: not the file, not its log.
+func TestPrivate(t *testing.T) {
+	d := sqlite(t)
+	d.source = filepath.Join(filepath.Dir(d.source), "new", "hub.db")
+	s := d.open(sqlstore.Options{})
+	allThere(t, s)
+	files, err := os.ReadDir(filepath.Dir(d.source))
+	require.NoError(t, err)
+	require.Len(t, files, 3, "the database, its log, and the index of that")
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm(), f.Name())
+	}
+	info, err := os.Stat(filepath.Dir(d.source))
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o700), info.Mode().Perm())
 }
 
 // TestNothingStays counts goroutines before a store was opened and after it was closed.

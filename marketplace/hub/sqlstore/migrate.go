@@ -103,16 +103,15 @@ func (s *Store) migrateOne(ctx context.Context, tx *sql.Tx) (done bool, err erro
 	return false, err
 }
 
-// withoutComments removes lines that are comments, so that the words in them are not
+// withoutComments removes comments, so that the words in them are not
 // taken for types.
 func withoutComments(text string) string {
 	var out []string
 	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, "--") {
-			out = append(out, line)
-		}
+		line, _, _ = strings.Cut(line, "--")
+		out = append(out, strings.TrimRight(line, " \n"))
 	}
-	return strings.Join(out, "")
+	return strings.Join(out, "\n")
 }
 
 // migrateRiver brings River's own tables up to date. In PostgreSQL some of its versions

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
@@ -76,7 +77,8 @@ func TestStore(t *testing.T) {
 	both(t, func(t *testing.T, e engine) {
 		hubtest.StoreSuite(t, func(t testing.TB) hubtest.Database {
 			d := e(t)
-			return func() hub.Store { return d.open(sqlstore.Options{Volatile: true}) }
+			// Patient, because the tests take the machine away from each other.
+			return func() hub.Store { return d.open(sqlstore.Options{Volatile: true, Timeout: time.Minute}) }
 		})
 	})
 }

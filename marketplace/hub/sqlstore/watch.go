@@ -2,11 +2,11 @@ package sqlstore
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
-
-	"database/sql"
 
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivertype"
@@ -182,7 +182,7 @@ type timed struct {
 }
 
 func newTimed(jobs []hub.Periodic, now time.Time) *timed {
-	t := &timed{jobs: jobs, due: make([]time.Time, len(jobs))}
+	t := &timed{jobs: slices.Clone(jobs), due: make([]time.Time, len(jobs))}
 	for i := range jobs {
 		t.due[i] = now // to look when it ran last
 	}

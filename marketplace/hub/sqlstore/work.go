@@ -19,7 +19,7 @@ const (
 	// pollEvery is how often a process looks for jobs, which is the longest that one
 	// waits when nothing else is to do.
 	pollEvery = 100 * time.Millisecond
-	pollLeast = 50 * time.Millisecond
+	pollLeast = 10 * time.Millisecond
 	// keepDone and keepFailed are how long jobs are kept that are over.
 	keepDone   = time.Hour
 	keepFailed = 7 * 24 * time.Hour
