@@ -198,7 +198,7 @@ type Actor struct {
 	System bool
 }
 
-// Job returns the hub itself, doing a job.
+// SystemActor returns the hub itself, doing a job.
 func SystemActor(job string) Actor { return Actor{Via: "job " + job, System: true} }
 
 // Object is what something is done to.

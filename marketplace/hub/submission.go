@@ -31,11 +31,11 @@ func Transitions() map[State][]State {
 	return map[State][]State{
 		StateDraft:        {StateSubmitted, StateWithdrawn},
 		StateSubmitted:    {StateValidating, StateWithdrawn},
-		StateValidating:   {StateValidating, StateScanning, StateNeedsChanges, StateRejected, StateWithdrawn},
-		StateScanning:     {StateScanning, StateScanError, StateInReview, StateApproved, StateRejected, StateNeedsChanges, StateWithdrawn},
+		StateValidating:   {StateValidating, StateScanning, StateNeedsChanges, StateWithdrawn},
+		StateScanning:     {StateScanning, StateScanError, StateInReview, StateApproved, StateNeedsChanges, StateWithdrawn},
 		StateScanError:    {StateScanning, StateInReview, StateRejected, StateNeedsChanges, StateWithdrawn},
 		StateNeedsChanges: {StateSubmitted, StateWithdrawn},
-		StateRejected:     {StateInReview}, // an appeal was granted
+		StateRejected:     {StateInReview}, // an appeal was granted; what is rejected was scanned
 		StateInReview:     {StateInReview, StateApproved, StateNeedsChanges, StateRejected, StateWithdrawn},
 		StateApproved:     {StatePublished, StateRejected},
 		StatePublished:    {StateYanked, StateWithdrawn},

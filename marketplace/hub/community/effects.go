@@ -99,25 +99,10 @@ func suspendPublisher(ctx context.Context, tx hub.Tx, namespace string, d *hub.D
 }
 
 func suspendAccount(ctx context.Context, tx hub.Tx, a hub.Actor, d *hub.Decision, now time.Time) error {
-	if err := a.May(hub.ActAccountSuspend, hub.Object{Account: d.About}); err != nil {
-		return err
-	}
-	acc, err := tx.Accounts().Get(ctx, d.About)
-	if err != nil {
-		return err
-	}
-	from, to, reason := hub.AccountSuspended, hub.AccountActive, ""
 	if d.Kind == hub.DecisionSuspend {
-		from, to, reason = hub.AccountActive, hub.AccountSuspended, d.Text
+		return hub.SuspendAccount(ctx, tx, a, now, d.About, d.Text)
 	}
-	if acc.State != from {
-		return fmt.Errorf("account %s is %s: %w", acc.ID, acc.State, hub.ErrState)
-	}
-	acc.State, acc.Reason = to, reason
-	if err := tx.Accounts().Update(ctx, &acc); err != nil {
-		return err
-	}
-	return hub.Record(ctx, tx, a, now, hub.ActAccountSuspend, "account "+acc.ID, map[string]any{"state": to, "reason": reason})
+	return hub.RestoreAccount(ctx, tx, a, now, d.About)
 }
 
 // was is what a withdrawn release was before, kept in the audit log beside the decision.

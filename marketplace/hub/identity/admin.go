@@ -26,7 +26,7 @@ func (s *Service) SetupCode(ctx context.Context) (string, error) {
 	now, code := s.now(), newSecret()
 	has := false
 	err := s.env.Store.Update(ctx, func(tx hub.Tx) error {
-		list, err := admins(ctx, tx, 1)
+		list, err := hub.Administrators(ctx, tx, 1)
 		if has = len(list) > 0; err != nil || has {
 			return err
 		}
@@ -50,7 +50,7 @@ func (s *Service) ClaimAdmin(ctx context.Context, actor hub.Actor, code string) 
 	}
 	now := s.now()
 	return s.env.Store.Update(ctx, func(tx hub.Tx) error {
-		switch list, err := admins(ctx, tx, 1); {
+		switch list, err := hub.Administrators(ctx, tx, 1); {
 		case err != nil:
 			return err
 		case len(list) > 0:
@@ -79,23 +79,6 @@ func (s *Service) ClaimAdmin(ctx context.Context, actor hub.Actor, code string) 
 		}
 		return hub.Record(ctx, tx, actor, now, ActClaimAdmin, "account "+acc.ID, nil)
 	})
-}
-
-// admins returns up to limit active administrators.
-func admins(ctx context.Context, tx hub.Tx, limit int) ([]hub.Account, error) {
-	return tx.Accounts().List(ctx, hub.Query{Where: []hub.Cond{hub.InList("roles", string(hub.RoleAdmin)), hub.Eq("state", hub.AccountActive)}, Limit: limit})
-}
-
-// notTheLastAdmin refuses to take the role from the only account that has it.
-func notTheLastAdmin(ctx context.Context, tx hub.Tx, acc hub.Account) error {
-	if acc.State != hub.AccountActive || !slices.Contains(acc.Roles, hub.RoleAdmin) {
-		return nil
-	}
-	list, err := admins(ctx, tx, 2)
-	if err == nil && len(list) < 2 {
-		err = fmt.Errorf("%w: this is the only administrator", hub.ErrState)
-	}
-	return err
 }
 
 // AccountQuery says which accounts to return, the newest first.
@@ -174,7 +157,7 @@ func (s *Service) SetRoles(ctx context.Context, actor hub.Actor, account string,
 			return fmt.Errorf("%w: the account is %s", hub.ErrState, acc.State)
 		}
 		if !slices.Contains(roles, hub.RoleAdmin) {
-			if err := notTheLastAdmin(ctx, tx, acc); err != nil {
+			if err := hub.NotTheLastAdmin(ctx, tx, acc); err != nil {
 				return err
 			}
 		}
@@ -191,67 +174,28 @@ func (s *Service) SetRoles(ctx context.Context, actor hub.Actor, account string,
 	return acc, err
 }
 
-// Suspend keeps an account from acting: its sessions and tokens end and its panels are
-// unlinked. It can sign in again to read and to appeal. Reason is shown to the person. A
-// moderator does not suspend an administrator, and nobody the last one.
+// Suspend keeps an account from acting: see [hub.SuspendAccount]. It can sign in again to
+// read and to appeal. Reason is shown to the person.
 func (s *Service) Suspend(ctx context.Context, actor hub.Actor, account, reason string) error {
 	if err := catalog.CheckText(reason, MaxReason); err != nil {
 		return hub.Invalid("reason", "%s", err)
 	}
-	return s.changeState(ctx, actor, account, hub.AccountActive, func(tx hub.Tx, acc *hub.Account, now time.Time) error {
-		if err := notTheLastAdmin(ctx, tx, *acc); err != nil {
+	now := s.now()
+	return s.env.Store.Update(ctx, func(tx hub.Tx) error {
+		if err := hub.SuspendAccount(ctx, tx, actor, now, account, reason); err != nil {
 			return err
 		}
-		acc.State, acc.Reason = hub.AccountSuspended, reason
-		if _, err := tx.Sessions().DeleteWhere(ctx, hub.Eq("account", account)); err != nil {
-			return err
-		}
-		if _, err := revokeAll(ctx, tx, now, hub.Eq("account", account)); err != nil {
-			return err
-		}
-		if err := unlinkAll(ctx, tx, account, now); err != nil {
-			return err
-		}
-		if err := hub.Notify(ctx, tx, now, []string{account}, hub.Notice{Title: "Your account is suspended", Text: reason, Kind: "account", Subject: account}); err != nil {
-			return err
-		}
-		return hub.Record(ctx, tx, actor, now, hub.ActAccountSuspend, "account "+account, map[string]any{"reason": reason})
+		return hub.Notify(ctx, tx, now, []string{account}, hub.Notice{Title: "Your account is suspended", Text: reason, Kind: "account", Subject: account})
 	})
 }
 
 // Unsuspend lets an account act again. Tokens and panels stay as they were ended.
 func (s *Service) Unsuspend(ctx context.Context, actor hub.Actor, account string) error {
-	return s.changeState(ctx, actor, account, hub.AccountSuspended, func(tx hub.Tx, acc *hub.Account, now time.Time) error {
-		acc.State, acc.Reason = hub.AccountActive, ""
-		if err := hub.Notify(ctx, tx, now, []string{account}, hub.Notice{Title: "Your account is no longer suspended", Kind: "account", Subject: account}); err != nil {
-			return err
-		}
-		return hub.Record(ctx, tx, actor, now, hub.ActAccountSuspend, "account "+account, map[string]any{"lifted": true})
-	})
-}
-
-func (s *Service) changeState(ctx context.Context, actor hub.Actor, account string, from hub.AccountState, change func(hub.Tx, *hub.Account, time.Time) error) error {
-	if err := actor.May(hub.ActAccountSuspend, hub.Object{Account: account}); err != nil {
-		return err
-	}
 	now := s.now()
 	return s.env.Store.Update(ctx, func(tx hub.Tx) error {
-		acc, err := tx.Accounts().Get(ctx, account)
-		if errors.Is(err, hub.ErrNotFound) {
-			return missing("account", account)
-		}
-		if err != nil {
+		if err := hub.RestoreAccount(ctx, tx, actor, now, account); err != nil {
 			return err
 		}
-		if acc.State != from {
-			return fmt.Errorf("%w: the account is %s", hub.ErrState, acc.State)
-		}
-		if slices.Contains(acc.Roles, hub.RoleAdmin) && !slices.Contains(actor.Roles, hub.RoleAdmin) && !actor.System {
-			return fmt.Errorf("%s: %w: it is an administrator's", hub.ActAccountSuspend, hub.ErrForbidden)
-		}
-		if err := change(tx, &acc, now); err != nil {
-			return err
-		}
-		return tx.Accounts().Update(ctx, &acc)
+		return hub.Notify(ctx, tx, now, []string{account}, hub.Notice{Title: "Your account is no longer suspended", Kind: "account", Subject: account})
 	})
 }

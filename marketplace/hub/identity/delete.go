@@ -57,7 +57,7 @@ func (s *Service) Delete(ctx context.Context, actor hub.Actor, how Deletion) err
 		if acc.State == hub.AccountDeleted {
 			return missing("account", acc.ID)
 		}
-		if err := notTheLastAdmin(ctx, tx, acc); err != nil {
+		if err := hub.NotTheLastAdmin(ctx, tx, acc); err != nil {
 			return err
 		}
 		orphans, err := leavePublishers(ctx, tx, acc.ID, how.Abandon, now)

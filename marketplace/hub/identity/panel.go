@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/souk-dev/souk/marketplace/hub"
 )
@@ -96,16 +95,4 @@ func (s *Service) changePanel(ctx context.Context, actor hub.Actor, id string, c
 		}
 		return tx.Panels().Put(ctx, &p)
 	})
-}
-
-// unlinkAll ends the links of all panels of an account.
-func unlinkAll(ctx context.Context, tx hub.Tx, account string, now time.Time) error {
-	list, err := tx.Panels().List(ctx, hub.Query{Where: []hub.Cond{hub.Eq("account", account), hub.Unset("revoked")}})
-	for _, p := range list {
-		p.Revoked = now
-		if err := tx.Panels().Put(ctx, &p); err != nil {
-			return err
-		}
-	}
-	return err
 }

@@ -112,7 +112,7 @@ func (s *Service) listed(who ExternalIdentity) bool {
 // signUp makes an account, if that is allowed.
 func (s *Service) signUp(ctx context.Context, tx hub.Tx, name, email string, now time.Time, listed bool) (hub.Account, error) {
 	if !s.o.AllowSignUp && !listed {
-		switch admins, err := admins(ctx, tx, 1); {
+		switch admins, err := hub.Administrators(ctx, tx, 1); {
 		case err != nil:
 			return hub.Account{}, err
 		case len(admins) > 0:

@@ -145,23 +145,6 @@ func revoke(ctx context.Context, tx hub.Tx, t hub.Token, now time.Time) error {
 	return tx.Tokens().Put(ctx, &t)
 }
 
-// revokeAll ends all tokens that meet the conditions and are still good.
-func revokeAll(ctx context.Context, tx hub.Tx, now time.Time, where ...hub.Cond) (int, error) {
-	where = append(where, hub.Unset("revoked"), hub.Gt("expires", now))
-	for n := 0; ; {
-		list, err := tx.Tokens().List(ctx, hub.Query{Where: where})
-		if err != nil || len(list) == 0 {
-			return n, err
-		}
-		for _, t := range list {
-			if err := revoke(ctx, tx, t, now); err != nil {
-				return n, err
-			}
-			n++
-		}
-	}
-}
-
 // AuthenticateToken returns who a token acts for, as of now, with the token as the
 // limit: [hub.Actor.May] asks for both, what the account may do and what the token is
 // for. A token is found by its hash, so that how long that takes tells nothing of it. The

@@ -121,7 +121,7 @@ func (s *Service) RemoveTrusted(ctx context.Context, actor hub.Actor, id string)
 		if err := tx.Trusted().Delete(ctx, id); err != nil {
 			return err
 		}
-		n, err := revokeAll(ctx, tx, now, hub.Eq("kind", hub.TokenCI), hub.Eq("publisher", rule.Publisher), hub.Eq("account", rule.By))
+		n, err := hub.RevokeTokens(ctx, tx, now, hub.Eq("kind", hub.TokenCI), hub.Eq("publisher", rule.Publisher), hub.Eq("account", rule.By))
 		if err != nil {
 			return err
 		}
