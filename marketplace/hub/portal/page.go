@@ -77,6 +77,7 @@ type view struct {
 }
 
 func (h *Handler) parse() (*template.Template, error) {
+	markdown := ui.NewProse()
 	return template.New("").Funcs(template.FuncMap{
 		"icon":   h.assets.Icon,
 		"avatar": func(id string) template.HTML { return ui.Avatar(id) },
@@ -103,6 +104,16 @@ func (h *Handler) parse() (*template.Template, error) {
 				s[i] = true
 			}
 			return s
+		},
+		"prose":   func(s string) template.HTML { return markdown.Render([]byte(s), "", nil) },
+		"web":     webAddress,
+		"list":    func(s ...string) []string { return s },
+		"inc":     func(n int) int { return n + 1 },
+		"explain": explainPermission,
+		"signer":  signerWords,
+		"plugin":  pluginLink,
+		"subject": func(kind hub.SubjectKind, s string) string {
+			return strings.TrimPrefix(subjectName(kind, s), word(kind)+" ")
 		},
 		"cell": func(view *view, v any) map[string]any { return map[string]any{"View": view, "Item": v} },
 	}).ParseFS(templates, "templates/*.html")
@@ -206,5 +217,15 @@ func said(word string) string {
 		"proved":    "The proof is being checked.",
 		"retried":   "It is being tried again.",
 		"restored":  "Restored.",
+		"revoked":   "Revoked. It is no good any more.",
+		"ended":     "Ended.",
+		"unlinked":  "The panel is unlinked. Its token is no good any more.",
+		"rated":     "Thank you. Your rating is recorded.",
+		"reported":  "Thank you. A moderator will look at it.",
+		"appealed":  "Your appeal is with the moderators. Somebody else than before will decide.",
+		"deleted":   "Your account is deleted.",
+		"accepted":  "Accepted.",
+		"called":    "Called off.",
+		"left":      "You have left the publisher.",
 	}[word]
 }

@@ -143,6 +143,12 @@ func (h *Handler) oidcFinish(w http.ResponseWriter, r *http.Request, _ hub.Actor
 		return h.signinError(w, r, err)
 	}
 	ext := identity.ExternalIdentity{Issuer: who.Issuer, Subject: who.Subject, Name: who.Name, Email: who.Email, EmailVerified: who.EmailVerified}
+	if a := edge.ActorOf(r.Context()); h.linkWanted(r, a, to) {
+		if err := h.o.Identity.LinkIdentity(r.Context(), a, ext); err != nil {
+			return err
+		}
+		return done(w, r, "/account/security", "added")
+	}
 	if err := h.enter(w, r, identity.Proof{Identity: ext}, func(ctx context.Context, from identity.Browser) (string, hub.Session, error) {
 		return h.o.Identity.SignIn(ctx, ext, from)
 	}); err != nil {
