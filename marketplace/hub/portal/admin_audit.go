@@ -98,29 +98,57 @@ func auditActions() []string {
 
 // auditRows adds to lines of the log names and where their target is.
 func (h *Handler) auditRows(ctx context.Context, list []hub.Audit) ([]auditRow, error) {
-	var ids []string
+	var ids, submissions []string
 	for _, l := range list {
-		_, id, _ := strings.Cut(l.Target, " ")
-		ids = append(append(ids, l.Actor, id), accountsIn(l.Detail)...)
+		kind, id, _ := strings.Cut(l.Target, " ")
+		ids = append(append(ids, l.Actor, subjectAccount(hub.SubjectKind(kind), id)), accountsIn(l.Detail)...)
+		if kind == string(hub.SubjectSubmission) {
+			submissions = append(submissions, id)
+		}
 	}
-	who, err := h.peopleOf(ctx, slices.DeleteFunc(ids, func(id string) bool { return id != "" && !strings.HasPrefix(id, "acc_") })...)
+	who, err := h.peopleOf(ctx, ids...)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := h.submissionRefs(ctx, submissions)
 	if err != nil {
 		return nil, err
 	}
 	var out []auditRow
 	for _, l := range list {
-		row := auditRow{Audit: l, Who: who.Name(l.Actor), What: word(l.Action), Target: l.Target, Details: auditDetails(l.Detail, who)}
+		kind, id, _ := strings.Cut(l.Target, " ")
+		row := auditRow{Audit: l, Who: who.Name(l.Actor), What: word(l.Action), Target: l.Target, Link: targetLink(kind, id), Details: auditDetails(l.Detail, who)}
 		if l.Actor != "" {
 			row.WhoLink = withQuery("/admin/audit", "who", l.Actor)
 		}
-		kind, id, _ := strings.Cut(l.Target, " ")
-		row.Link = targetLink(kind, id)
-		if name, known := who[id]; known {
-			row.Target = kind + " " + name
+		switch {
+		case refs[id] != "":
+			row.Target = "submission " + refs[id]
+		case kind == string(hub.SubjectAccount) && who[id] != "":
+			row.Target = "account " + who[id]
+		case kind == string(hub.SubjectRating):
+			row.Target = subjectWords(hub.SubjectRating, id, who)
 		}
 		out = append(out, row)
 	}
 	return out, nil
+}
+
+// submissionRefs returns what submissions are of, "acme/backup@1.4.2" by id, for lines of
+// the log that somebody may read.
+func (h *Handler) submissionRefs(ctx context.Context, ids []string) (map[string]string, error) {
+	out := map[string]string{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	err := h.o.Env.Store.View(ctx, func(tx hub.Tx) error {
+		list, err := tx.Submissions().List(ctx, hub.Query{Where: []hub.Cond{hub.In("id", ids)}})
+		for _, s := range list {
+			out[s.ID] = s.Ref()
+		}
+		return err
+	})
+	return out, err
 }
 
 // targetLink is where the target of a line is looked at; empty when it is nowhere.
@@ -145,6 +173,8 @@ func targetLink(kind, id string) string {
 		return "/moderation/advisories/" + url.PathEscape(id)
 	case "report":
 		return "/moderation/reports/" + url.PathEscape(id)
+	case "rating":
+		return withQuery("/moderation/subject", "kind", "rating", "about", id)
 	case "policy":
 		return "/admin/policy"
 	case "category":

@@ -74,7 +74,8 @@ type reportRow struct {
 	hub.Report
 	Link, What string
 	By         string
-	Grave      string // tone of the reason
+	Words      string // the reason in words
+	Grave      string // its tone
 }
 
 type reportsPage struct {
@@ -168,7 +169,7 @@ func (h *Handler) reportRows(ctx context.Context, list []hub.Report) ([]reportRo
 	for _, one := range list {
 		out = append(out, reportRow{
 			Report: one, Link: "/moderation/reports/" + url.PathEscape(one.ID), What: subjectWords(one.Kind, one.Subject, who),
-			By: who.Name(one.By), Grave: graveTone(one.Reason),
+			By: who.Name(one.By), Words: reportReason(one.Reason), Grave: graveTone(one.Reason),
 		})
 	}
 	return out, nil

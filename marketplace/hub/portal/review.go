@@ -51,6 +51,7 @@ type reviewRow struct {
 	By        string
 	RiskMark  riskMark
 	Reasons   []publishing.Reason
+	Scanned   []reviewScan
 	Own       bool // of a publisher that who looks belongs to
 	ByMe      bool // who looks approved it already
 	Needs     int
@@ -158,7 +159,7 @@ func (h *Handler) reviewRowsOf(ctx context.Context, a hub.Actor, list []hub.Subm
 		}
 		row := reviewRow{
 			Detail: d, Link: "/review/" + url.PathEscape(s.ID), Publisher: pub, By: who.Name(s.By), RiskMark: riskOf(s.Risk),
-			Own: a.Memberships[s.Publisher] != "", ByMe: approvedBy(d, a.Account), Needs: max(1, d.Needs),
+			Own: a.Memberships[s.Publisher] != "", ByMe: approvedBy(d, a.Account), Needs: max(1, d.Needs), Scanned: reviewScans(d.Scans),
 		}
 		if d.Diff != nil {
 			row.Reasons = worstFirst(d.Diff.Risk)

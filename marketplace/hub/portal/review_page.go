@@ -12,6 +12,7 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/marketplace/hub/publishing"
+	"github.com/souk-dev/souk/verify"
 	"github.com/souk-dev/souk/verify/scan"
 )
 
@@ -42,6 +43,18 @@ type reviewScan struct {
 	hub.Scan
 	Report scan.Report
 	Broken bool // the kept report cannot be read
+	Idle   bool // it had nothing to look at, as opposed to not being there
+}
+
+func reviewScans(list []hub.Scan) []reviewScan {
+	var out []reviewScan
+	for _, c := range list {
+		v := reviewScan{Scan: c}
+		v.Broken = len(c.Report) > 0 && json.Unmarshal(c.Report, &v.Report) != nil
+		v.Idle = c.State == hub.ScanUnavailable && len(c.Report) > 0 && !v.Broken && v.Report.Verdict == verify.VerdictNotConfigured && !v.Report.Unavailable
+		out = append(out, v)
+	}
+	return out
 }
 
 // reviewThread is what was said about one file, or about the whole.
@@ -84,7 +97,7 @@ func (h *Handler) reviewPage(w http.ResponseWriter, r *http.Request, a hub.Actor
 	p := reviewView{
 		Detail: d, Publisher: in.Publisher, Proofs: in.Proofs, RiskMark: riskOf(d.Risk), Threads: reviewThreads(d.Comments),
 		Package: h.o.Registry + "/" + h.o.Publishing.StagingRepo(d.Plugin) + "@" + d.Digest,
-		ByMe:    approvedBy(d, a.Account), File: r.URL.Query().Get("file"), Signer: reviewSignerOf(d.Signer, in.Signers),
+		ByMe:    approvedBy(d, a.Account), File: r.URL.Query().Get("file"), Signer: reviewSignerOf(d.Signer, in.Signers), Scanned: reviewScans(d.Scans),
 	}
 	if p.Who, err = h.peopleOf(ctx, peopleIn(d, steps)...); err != nil {
 		return err
@@ -99,11 +112,6 @@ func (h *Handler) reviewPage(w http.ResponseWriter, r *http.Request, a hub.Actor
 	if d.Diff != nil {
 		p.Reasons = worstFirst(d.Diff.Risk)
 		p.Changes = reviewDiffOf(*d.Diff, p.Manifest)
-	}
-	for _, c := range d.Scans {
-		v := reviewScan{Scan: c}
-		v.Broken = len(c.Report) > 0 && json.Unmarshal(c.Report, &v.Report) != nil
-		p.Scanned = append(p.Scanned, v)
 	}
 	for _, v := range d.Reviews {
 		if v.Digest == d.Digest {
@@ -181,6 +189,9 @@ func reviewStepOf(s publishing.Step, who staffNames) reviewStep {
 			hub.StateRejected: "rejected it", hub.StateInReview: "put it before reviewers", hub.StateApproved: "approved it",
 			hub.StatePublished: "published it", hub.StateYanked: "took it back from new installs", hub.StateWithdrawn: "withdrew it",
 		}[s.State]
+		if s.State == hub.StateInReview && s.Actor != "" {
+			v.What = "left it with the reviewers"
+		}
 	case "scan":
 		v.Icon, v.Who, v.What = "shield", "Scanner "+s.Scanner, "said: "+word(s.Scan)
 	case "review":

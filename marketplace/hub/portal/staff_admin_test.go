@@ -209,6 +209,8 @@ func TestAdminAudit(t *testing.T) {
 	o := newOffice(t)
 	page := pageWords(o.page(o.ada, "/admin/audit"))
 	assert.Contains(t, page, "submission moved")
+	assert.Contains(t, page, "submission acme/backup@1.1.0")
+	assert.Contains(t, page, "account Uma User")
 	o.posted(o.rosa, "/review/"+o.sub.ID+"/decide", "round", "1", "digest", o.sub.Digest, "verdict", "reject", "text", "Too wide.")
 	page = pageWords(o.page(o.ada, "/admin/audit?who=rosa+review&action=review.decide"))
 	assert.Contains(t, page, "Rosa Review")
