@@ -23,10 +23,10 @@ const (
 	lastFlush = 10 * time.Second // how long Run tries to write what is left
 )
 
-// Download is a manifest that somebody fetched from the registry.
+// Download is the content of a release that somebody fetched from the registry.
 type Download struct {
 	Repository string // of the registry; staging/<publisher>/<name> is no download
-	Digest     string // of the manifest
+	Digest     string // of the content layer, which is read when a plugin is installed and at no other time
 	// Client is the address and user agent of who fetched. Nothing of it is kept.
 	Client string
 	At     time.Time // zero: now
@@ -199,7 +199,7 @@ func (c *releaseCache) put(digests []string, found map[string]releaseRef, now ti
 	}
 }
 
-// releasesOf returns the releases that downloads are of, by digest.
+// releasesOf returns the releases that downloads are of, by the digest of their content.
 func (s *Service) releasesOf(ctx context.Context, batch []Download) (map[string]releaseRef, error) {
 	out := map[string]releaseRef{}
 	var ask []string
@@ -223,9 +223,9 @@ func (s *Service) releasesOf(ctx context.Context, batch []Download) (map[string]
 		found := map[string]releaseRef{}
 		err := s.env.Store.View(ctx, func(tx hub.Tx) error {
 			clear(found)
-			list, err := tx.Releases().List(ctx, hub.Query{Where: []hub.Cond{hub.In("digest", part)}})
+			list, err := tx.Releases().List(ctx, hub.Query{Where: []hub.Cond{hub.In("content", part)}})
 			for _, r := range list {
-				found[r.Digest] = releaseRef{r.Plugin, r.Version}
+				found[r.Content] = releaseRef{r.Plugin, r.Version}
 			}
 			return err
 		})

@@ -8,7 +8,7 @@
 //
 // # What is counted, and what is kept of whom
 //
-// A download is a manifest that a client fetched: counted once per release, day and
+// A download is the content of a release that a client fetched: counted once per release, day and
 // client. A client is known only as an HMAC of its address and agent under a key that is
 // made anew each day (UTC) and dropped within [KeyGrace] of the day's end; after that
 // nobody, the hub included, can tell what a hash stood for. Panels that opted in report

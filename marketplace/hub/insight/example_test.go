@@ -30,7 +30,7 @@ func Example() {
 		if err := tx.Plugins().Insert(ctx, &hub.Plugin{ID: "acme/backup", Publisher: "acme", State: hub.PluginListed}); err != nil {
 			return err
 		}
-		return tx.Releases().Insert(ctx, &hub.Release{Plugin: "acme/backup", Version: "1.0.0", Digest: digestOf("acme/backup", "1.0.0"), State: catalog.Active})
+		return tx.Releases().Insert(ctx, &hub.Release{Plugin: "acme/backup", Version: "1.0.0", Content: digestOf("acme/backup", "1.0.0"), State: catalog.Active})
 	})
 	if err != nil {
 		log.Fatal(err)

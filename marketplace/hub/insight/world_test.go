@@ -130,7 +130,7 @@ func (w *world) release(plugin, version string, change func(*catalog.Manifest)) 
 			}
 		}
 		r := hub.Release{
-			Plugin: plugin, Version: version, Publisher: id.Publisher(), Digest: digestOf(plugin, version), Manifest: raw, Notes: json.RawMessage("{}"),
+			Plugin: plugin, Version: version, Publisher: id.Publisher(), Digest: digestOf(version, plugin), Content: digestOf(plugin, version), Manifest: raw, Notes: json.RawMessage("{}"),
 			NotesText: "Added: <b>things</b> & more.", Percent: 100, Published: w.now,
 		}
 		if err := tx.Releases().Insert(ctx, &r); err != nil {
