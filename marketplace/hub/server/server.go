@@ -268,6 +268,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.Serve
 // one already.
 func (s *Server) SetupCode() string { return s.setup }
 
+// Dir returns the hub's directory.
+func (s *Server) Dir() string { return s.o.Dir }
+
 // Catalog returns the catalog's reference, as a panel is given it.
 func (s *Server) Catalog() string { return s.shelf.catalog() }
 
