@@ -92,7 +92,7 @@ type reportsPage struct {
 func reportReason(reason string) string {
 	words := map[string]string{
 		"malware": "Does harm on purpose", "vulnerability": "Has a security hole", "privacy": "Violates privacy",
-		"impersonation": "Pretends to be somebody else", "copyright": "Violates rights of others", "spam": "Spam",
+		"impersonation": "Pretends to be somebody else", "copyright": "Violates rights of others", "spam": "Unwanted advertising",
 		"abuse": "Insults or threatens", "broken": "Does not work", "other": "Something else",
 	}[reason]
 	if words == "" {
