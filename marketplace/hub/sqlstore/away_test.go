@@ -71,12 +71,21 @@ func allThere(t *testing.T, s hub.Store) {
 // down what became of a job before it begins anew.
 const away = 10 * time.Second
 
+// needServer skips a test that stops the server where that is somebody else's.
+func needServer(t *testing.T, d database) {
+	t.Helper()
+	if d.server == nil {
+		if os.Getenv("SOUK_TEST_REQUIRE") == "all" {
+			require.Fail(t, "SOUK_POSTGRES names a server that cannot be stopped: unset it")
+		}
+		t.Skip("needs a PostgreSQL server of its own: unset SOUK_POSTGRES")
+	}
+}
+
 // TestAway stops and starts a real server under a store in use.
 func TestAway(t *testing.T) {
 	d := postgres(t)
-	if d.server == nil {
-		t.Skip("needs a server of its own: without SOUK_POSTGRES, and then SOUK_TEST_REQUIRE is heeded")
-	}
+	needServer(t, d)
 	for name, end := range map[string]func(testing.TB){"stopped": d.server.Stop, "crashed": d.server.Kill} {
 		t.Run(name, func(t *testing.T) {
 			d := postgres(t)
@@ -190,9 +199,7 @@ func newProxy(t *testing.T, socket string) *proxy {
 // TestSilent has a server that takes connections and bytes, and says nothing any more.
 func TestSilent(t *testing.T) {
 	d := postgres(t)
-	if d.server == nil {
-		t.Skip("needs a server of its own: without SOUK_POSTGRES, and then SOUK_TEST_REQUIRE is heeded")
-	}
+	needServer(t, d)
 	host, rest, _ := strings.Cut(strings.TrimPrefix(d.source, "host="), " ")
 	p := newProxy(t, filepath.Join(host, ".s.PGSQL.5432"))
 	d.source = "host=" + p.dir + " " + rest

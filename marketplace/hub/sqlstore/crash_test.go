@@ -157,3 +157,34 @@ func TestKilledWriter(t *testing.T) {
 		}))
 	})
 }
+
+// TestSweep has a row keep a job from being added whose own is gone, which only a hand
+// in the database can cause: it is swept away.
+func TestSweep(t *testing.T) {
+	both(t, func(t *testing.T, e engine) {
+		d, ctx := e(t), t.Context()
+		s := d.open(sqlstore.Options{Beat: beat})
+		add := func() int {
+			require.NoError(t, s.Update(ctx, func(tx hub.Tx) error {
+				return tx.Enqueue(ctx, hub.Job{Kind: "gone"}, hub.Job{Kind: "waits"})
+			}))
+			waiting, _, err := s.Jobs(ctx)
+			require.NoError(t, err)
+			require.Equal(t, 1, waiting["waits"], "what does wait is not added again")
+			return waiting["gone"]
+		}
+		require.Equal(t, 1, add())
+		_, err := d.raw().ExecContext(ctx, "DELETE FROM river_job WHERE kind = 'gone'")
+		require.NoError(t, err)
+		require.Equal(t, 0, add(), "the control")
+		work, cancel := context.WithCancel(ctx)
+		worked := make(chan error, 1)
+		go func() {
+			worked <- s.Work(work, map[string]hub.Handler{"none": func(context.Context, hub.Job) error { return nil }}, nil)
+		}()
+		require.Eventually(t, func() bool { return add() == 1 }, 10*time.Second, beat)
+		require.Equal(t, 1, add())
+		cancel()
+		require.NoError(t, <-worked)
+	})
+}
