@@ -136,11 +136,20 @@ func (a *app) tell(pkg string, problems []publish.Problem) error {
 
 // place is the problem as editors read it: with the path from here.
 func place(pkg string, p publish.Problem) string {
-	if p.File == "" {
-		p.File = "."
-	}
-	p.File = filepath.Join(pkg, filepath.FromSlash(p.File))
+	p.File = placeOf(pkg, p.File, 0)
 	return p.String()
+}
+
+// placeOf is a file of the package with the path from here, and the line unless that is 0.
+func placeOf(pkg, file string, line int) string {
+	if file == "" {
+		file = "."
+	}
+	file = filepath.Join(pkg, filepath.FromSlash(file))
+	if line > 0 {
+		file += fmt.Sprintf(":%d", line)
+	}
+	return file
 }
 
 // problems runs the check.

@@ -8,6 +8,19 @@
 //	souk sign hello-0.1.0.oci --key acme.pem
 //	souk push hello-0.1.0.oci registry.example.org/plugins
 //
+// A hub takes it from there, in one step that can be repeated:
+//
+//	souk login https://hub.example.org
+//	souk submit hello --key acme.pem --percent 10   # checked, scanned, reviewed
+//	souk status acme/hello                          # what reviewers said
+//	souk rollout acme/hello@0.1.0 --percent 100
+//	souk numbers acme/hello
+//
+// and is itself run by
+//
+//	souk hub serve --dir /var/lib/hub --base-url https://hub.example.org --proxy 10.0.0.0/8
+//	souk hub backup /var/lib/hub hub-2026-05-18.db
+//
 // An operator without a hub keeps a catalog with
 //
 //	souk catalog init shop --at registry.example.org/plugins/catalog
@@ -26,12 +39,15 @@
 // # Environment
 //
 // SOUK_HUB is the address of a hub and SOUK_TOKEN a token for it, for the verbs that
-// speak to one. Credentials of registries are those of Docker (`docker login`).
+// speak to one; without them it is what `souk login` kept. A CI job needs neither: its
+// identity token comes from GitHub Actions or, as SOUK_ID_TOKEN, from GitLab. Credentials
+// of registries other than the hub's are those of Docker (`docker login`).
 //
 // # Not built
 //
 // Air gap export and import, rotation of a catalog's keys (tuf.Repository.Rotate
 // does it in code), image layouts as a tar file, and tags as references: a tag is
 // never authority, so a release in a registry is named by its digest, which `souk
-// push` prints.
+// push` prints. A hub's registry elsewhere is configured in code (server.Options.Registry),
+// not by flags of `souk hub serve`; its certificate is read at the start alone.
 package main

@@ -37,20 +37,35 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer // safe for the progress line and the verb at once
 	env    environment
+	stdin  io.Reader
 	now    func() time.Time
+	poll   time.Duration // between two looks at a submission that is followed
 }
 
 // environment is everything that is read from the environment of the process. Only
-// newApp reads it.
+// newApp reads it. Tokens are never printed.
 type environment struct {
-	hub   string // SOUK_HUB: address of a hub
-	token string // SOUK_TOKEN: token for it; never printed
+	hub    string // SOUK_HUB: address of a hub
+	token  string // SOUK_TOKEN: token for it
+	config string // where the user's settings are; empty: nowhere
+
+	// In a CI job: its identity token, or where GitHub Actions gives one.
+	jobToken     string // SOUK_ID_TOKEN
+	actionsURL   string // ACTIONS_ID_TOKEN_REQUEST_URL
+	actionsToken string // ACTIONS_ID_TOKEN_REQUEST_TOKEN
 }
 
 func newApp(stdout, stderr io.Writer, getenv func(string) string) *app {
+	config, err := os.UserConfigDir()
+	if err != nil {
+		config = "" // `souk login` says that it cannot keep anything
+	}
 	return &app{
-		stdout: stdout, stderr: &lockedWriter{w: stderr}, now: time.Now,
-		env: environment{hub: getenv("SOUK_HUB"), token: getenv("SOUK_TOKEN")},
+		stdout: stdout, stderr: &lockedWriter{w: stderr}, stdin: os.Stdin, now: time.Now, poll: time.Second,
+		env: environment{
+			hub: getenv("SOUK_HUB"), token: getenv("SOUK_TOKEN"), config: config, jobToken: getenv("SOUK_ID_TOKEN"),
+			actionsURL: getenv("ACTIONS_ID_TOKEN_REQUEST_URL"), actionsToken: getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
+		},
 	}
 }
 

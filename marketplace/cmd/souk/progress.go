@@ -9,6 +9,11 @@ import (
 // during does something that can take long. From the first second on it says so on
 // standard error, once a second up to ten and then every ten.
 func (a *app) during(ctx context.Context, what string, do func(context.Context) error) error {
+	return a.progress(ctx, func() string { return what }, do)
+}
+
+// progress is during, and asks what to say each time.
+func (a *app) progress(ctx context.Context, what func() string, do func(context.Context) error) error {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -20,7 +25,7 @@ func (a *app) during(ctx context.Context, what string, do func(context.Context) 
 				return
 			case <-tick.C:
 				if n <= 10 || n%10 == 0 {
-					a.say("souk: %s, %d s ...", what, n)
+					a.say("souk: %s, %d s ...", what(), n)
 				}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -32,12 +33,18 @@ import (
 
 // shell runs the command.
 type shell struct {
-	t   testing.TB
-	dir string // a fresh one
-	now func() time.Time
+	t     testing.TB
+	dir   string // a fresh one
+	now   func() time.Time
+	env   environment // its settings are in the directory
+	stdin string
 }
 
-func newShell(t testing.TB) *shell { return &shell{t: t, dir: t.TempDir(), now: time.Now} }
+func newShell(t testing.TB) *shell {
+	s := &shell{t: t, dir: t.TempDir(), now: time.Now}
+	s.env.config = s.path("settings")
+	return s
+}
 
 // path is a name in the shell's directory.
 func (s *shell) path(name string) string { return filepath.Join(s.dir, name) }
@@ -46,10 +53,14 @@ func (s *shell) path(name string) string { return filepath.Join(s.dir, name) }
 func (s *shell) run(args ...string) (code int, stdout, stderr string) {
 	s.t.Helper()
 	var out, errs bytes.Buffer
-	a := newApp(&out, &errs, func(string) string { return "" })
-	a.now = s.now
-	code = a.run(s.t.Context(), args)
+	code = s.app(&out, &errs).run(s.t.Context(), args)
 	return code, out.String(), errs.String()
+}
+
+func (s *shell) app(stdout, stderr io.Writer) *app {
+	a := newApp(stdout, stderr, func(string) string { return "" })
+	a.now, a.env, a.stdin, a.poll = s.now, s.env, strings.NewReader(s.stdin), 5*time.Millisecond
+	return a
 }
 
 // do runs what has to succeed and returns its output.

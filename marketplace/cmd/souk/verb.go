@@ -28,7 +28,7 @@ type action func(ctx context.Context, a *app, args []string) error
 
 // verbs returns all verbs, in the order in which help lists them.
 func verbs() []verb {
-	return slices.Concat(pluginVerbs(), releaseVerbs(), catalogVerbs(), otherVerbs())
+	return slices.Concat(pluginVerbs(), releaseVerbs(), hubVerbs(), serverVerbs(), catalogVerbs(), otherVerbs())
 }
 
 // find returns the verb that the arguments begin with, and those behind it.
@@ -137,7 +137,7 @@ func (a *app) help(args []string) error {
 
 // overview lists the verbs.
 func (a *app) overview(w io.Writer) {
-	fmt.Fprint(w, "souk makes, checks and publishes plugins, and keeps catalogs of them.\n\nUsage: souk <verb> [flags] [arguments]\n\n")
+	fmt.Fprint(w, "souk makes, checks and publishes plugins, keeps catalogs of them, and runs hubs.\n\nUsage: souk <verb> [flags] [arguments]\n\n")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, v := range verbs() {
 		fmt.Fprintf(t, "  %s\t%s\n", v.name, v.short)

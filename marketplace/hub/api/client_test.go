@@ -4,7 +4,9 @@ import (
 	"crypto/ed25519"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,7 +37,7 @@ func TestClientSpeaksTheDocument(t *testing.T) {
 		require.NoError(t, err)
 		return c.WithToken(token)
 	}
-	nobody, owner, rater := as(nil), as(olga), as(mira)
+	nobody, owner, rater, admin := as(nil), as(olga), as(mira), as(w.Person("Ada Admin", hub.RoleAdmin))
 	ctx := t.Context()
 	ref := catalog.Ref{Plugin: "acme/backup", Version: "1.0.0"}
 	pkg, err := hubtest.Pack(ctx, hubtest.Plugin{Manifest: hubtest.Manifest("acme/backup", "1.1.0")})
@@ -93,6 +95,37 @@ func TestClientSpeaksTheDocument(t *testing.T) {
 		{"DeleteRating", works, func() error { return rater.DeleteRating(ctx, "acme/backup") }},
 		{"Recommend", works, func() error { _, err := nobody.Recommend(ctx, nil, 0); return err }},
 		{"ReportInstalls", fails(hub.ErrForbidden), func() error { _, err := rater.ReportInstalls(ctx, client.InstallReport{}); return err }},
+		{"Categories", works, func() error { _, err := nobody.Categories(ctx); return err }},
+		{"Reserved", works, func() error { _, err := nobody.Reserved(ctx); return err }},
+		{"Release", works, func() error { _, err := nobody.Release(ctx, ref); return err }},
+		{"Release", fails(hub.ErrNotFound), func() error {
+			_, err := nobody.Release(ctx, catalog.Ref{Plugin: "acme/backup", Version: "9.0.0"})
+			return err
+		}},
+		{"NumbersOf", works, func() error {
+			n, err := owner.NumbersOf(ctx, "acme/backup", time.Now().AddDate(0, 0, -2), time.Now())
+			assert.Len(t, n.Days, 3)
+			assert.Len(t, n.Downloads, 3)
+			return err
+		}},
+		{"NumbersCSV", works, func() error {
+			b, err := owner.NumbersCSV(ctx, "acme/backup", time.Time{}, time.Time{})
+			assert.Equal(t, 29, strings.Count(string(b), "\r\n"))
+			return err
+		}},
+		{"NumbersCSV", fails(hub.ErrForbidden), func() error { _, err := rater.NumbersCSV(ctx, "acme/backup", time.Time{}, time.Time{}); return err }},
+		{"CommentOn", works, func() error {
+			c, err := owner.CommentOn(ctx, sub.ID, client.NewComment{Text: "This line.", File: "README.md", Line: 1})
+			assert.Equal(t, "README.md", c.File)
+			assert.Equal(t, 1, c.Line)
+			return err
+		}},
+		{"System", works, func() error {
+			s, err := admin.System(ctx)
+			assert.Len(t, s.Roles, 4)
+			return err
+		}},
+		{"System", fails(hub.ErrForbidden), func() error { _, err := owner.System(ctx); return err }},
 		{"Issuers", works, func() error { _, err := nobody.Issuers(ctx); return err }},
 		{"ExchangeCI", fails(hub.ErrForbidden), func() error { _, _, err := nobody.ExchangeCI(ctx, "e30.e30.e30", "acme"); return err }},
 		{"StartLink", works, func() error { _, err := nobody.StartLink(ctx, "web1", key); return err }},
