@@ -12,9 +12,11 @@ import (
 // one. Without it those parts of the store are absent.
 //
 // All methods are called concurrently. An error that wraps [catalog.ErrUnavailable] means
-// that the hub cannot be reached: the page says so and shows the rest.
+// that the hub cannot be reached: the page says so and shows the rest. One that wraps
+// [catalog.ErrNotFound] means that the hub does not know the plugin, or the rating.
 type Community interface {
-	// Account says how the link to the hub stands; it does no I/O.
+	// Account says how the link to the hub stands; it does no I/O. The others end with
+	// ctx: the pages give them no longer than they wait themselves.
 	Account() Account
 	// Link begins to link the panel to somebody's account on the hub; Account says what
 	// they have to do. It is no error when that is under way already.
@@ -46,7 +48,7 @@ const (
 	LinkNone    LinkState = "none"
 	LinkWaiting LinkState = "waiting" // a person has to type Code at URL
 	LinkLinked  LinkState = "linked"
-	LinkLost    LinkState = "lost" // the hub does not know the panel any more; Problem says why
+	LinkLost    LinkState = "lost" // the hub does not accept the panel any more
 )
 
 // Account is the link to a hub.
@@ -57,8 +59,21 @@ type Account struct {
 	Code    string    // "BCDF-GHJK", while waiting
 	URL     string    // where to type it
 	Until   time.Time // when the code ends
-	Problem string    // why the last attempt did not work, a sentence; empty: nothing went wrong
+	Problem LinkProblem
 }
+
+// LinkProblem says what went wrong with a link; empty: nothing.
+type LinkProblem string
+
+// What goes wrong with links.
+const (
+	LinkExpired  LinkProblem = "expired"  // nobody typed the code in time
+	LinkDenied   LinkProblem = "denied"   // the person said no
+	LinkFailed   LinkProblem = "failed"   // the hub knows nothing of the code any more
+	LinkRefused  LinkProblem = "refused"  // the hub does not accept the panel any more
+	LinkOtherHub LinkProblem = "otherhub" // the panel was linked to another hub
+	LinkUntold   LinkProblem = "untold"   // unlinked here, but the hub could not be told
+)
 
 // RatingsQuery chooses ratings.
 type RatingsQuery struct {
@@ -74,6 +89,8 @@ type Ratings struct {
 	Mean      float64  // 0: too few to say
 	Items     []Rating
 	Next      string // cursor; empty: no more
+	Read      time.Time
+	Stale     bool // the hub does not answer: this is what it said at Read
 }
 
 // Rating is what somebody says about a plugin. All texts are plain.
@@ -87,7 +104,9 @@ type Rating struct {
 	Helpful   int    // votes
 	Voted     bool   // by the linked account
 	Mine      bool
-	Held      bool // seen by nobody else until a moderator has looked
+	Held      bool   // seen by nobody else until a moderator has looked
+	Hidden    bool   // a moderator took it out of the list
+	Why       string // of Held and Hidden
 	Answer    string
 	Answered  time.Time
 	Published time.Time
@@ -101,10 +120,21 @@ type Suggestion struct {
 	Because string // name of a plugin that is installed: "because you have X"
 }
 
-// RefusedError is what a hub refused, in its words.
+// RefusedError is what a hub refused.
 type RefusedError struct {
-	Reason string // a sentence
-	Relink bool   // linking the panel (again) helps
+	Reason    string // a sentence in the hub's words; may be empty with the others
+	Forbidden bool   // the linked account may not do this
+	Relink    bool   // the panel is not linked (any more)
 }
 
-func (e *RefusedError) Error() string { return e.Reason }
+func (e *RefusedError) Error() string {
+	switch {
+	case e.Reason != "":
+		return e.Reason
+	case e.Relink:
+		return "the panel is not linked to an account of the hub"
+	case e.Forbidden:
+		return "the linked account may not do this"
+	}
+	return "refused by the hub"
+}
