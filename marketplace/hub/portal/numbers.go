@@ -103,6 +103,6 @@ func plotsOf(n insight.Numbers) []plot {
 		{ID: "panels", Title: "Active installs by panel version", About: "The version of the panel itself.", Days: n.Days, Lines: seriesLines(n.ActivePanel, "not said")},
 		{ID: "adoption", Title: "Adoption of the newest version", About: "Part of the active installs that run what was the newest stable version on that day.", Percent: true, Days: n.Days, Lines: []plotLine{{Name: "on the newest version", Values: percent(n.Adoption)}}},
 		{ID: "trouble", Title: "Rollbacks and failed health checks", About: "How often a panel undid an update, or found the plugin not working.", Days: n.Days, Lines: []plotLine{{Name: "rollbacks", Values: n.Rollbacks}, {Name: "failed health checks", Values: n.Unhealthy}}},
-		{ID: "ratings", Title: "Ratings", About: "Those that came on the day, less those that went, and the average stars of what came.", Days: n.Days, Lines: []plotLine{{Name: "ratings", Values: n.Ratings}, {Name: "average stars, rounded", Values: rounded(n.RatingMean)}}},
+		{ID: "ratings", Title: "Ratings", About: "Those that came on the day, less those that went, and the average stars of what came, 0 where nothing did.", Days: n.Days, Lines: []plotLine{{Name: "ratings", Values: n.Ratings}, {Name: "average stars, rounded", Values: rounded(n.RatingMean)}}},
 	}
 }

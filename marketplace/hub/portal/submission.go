@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -187,6 +188,7 @@ func (h *Handler) submission(w http.ResponseWriter, r *http.Request, a hub.Actor
 			p.Errors++
 		}
 	}
+	slices.SortStableFunc(p.Problems, func(x, y publish.Problem) int { return cmp.Compare(x.Severity, y.Severity) }) // "error" before "warning"
 	if p.ScanRows, err = scanRows(d.Scans); err != nil {
 		return err
 	}
