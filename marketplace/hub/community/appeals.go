@@ -139,9 +139,12 @@ func (s *Service) DecideAppeal(ctx context.Context, a hub.Actor, id string, gran
 		if p.State != hub.AppealOpen {
 			return fmt.Errorf("appeal %s is %s: %w", id, p.State, hub.ErrState)
 		}
-		before, reopen := s.submissionAgain, hub.SubjectSubmission == p.Kind
-		if !reopen {
-			before = s.decisionAgain
+		// Its Subject is a decision, also one about a submission, or a rejected submission.
+		before := s.decisionAgain
+		if _, err := tx.Decisions().Get(ctx, p.Subject); errors.Is(err, hub.ErrNotFound) {
+			before = s.submissionAgain
+		} else if err != nil {
+			return err
 		}
 		if err := before(ctx, tx, a, p, grant, answer, now); err != nil {
 			return err

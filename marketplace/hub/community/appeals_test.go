@@ -144,3 +144,22 @@ func TestAppealOfARejection(t *testing.T) {
 		assert.Len(t, page.Items, c.want)
 	}
 }
+
+// TestAppealOfAWarningAboutASubmission: the appeal is of the decision, not of the submission.
+func TestAppealOfAWarningAboutASubmission(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	w.update(func(ctx context.Context, tx hub.Tx) error {
+		return tx.Submissions().Insert(ctx, &hub.Submission{ID: "sub_1", Plugin: "acme/backup", Version: "2.0.0", Publisher: "acme", State: hub.StateInReview})
+	})
+	d := w.decide(w.mod, hub.DecisionWarn, hub.SubjectSubmission, "sub_1")
+	p, err := w.Appeal(ctx, w.ann, community.NewAppeal{Decision: d.ID, Text: "It is not so."})
+	require.NoError(t, err)
+	_, err = w.DecideAppeal(ctx, w.mod, p.ID, true, "Right.")
+	assert.ErrorIs(t, err, hub.ErrForbidden, "who decided before")
+	got, err := w.DecideAppeal(ctx, w.mod2, p.ID, true, "Right.")
+	require.NoError(t, err)
+	assert.Equal(t, hub.AppealGranted, got.State)
+	assert.Equal(t, hub.StateInReview, row(w, hub.Tx.Submissions, "sub_1").State)
+}
