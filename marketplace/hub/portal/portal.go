@@ -106,10 +106,28 @@ func (h *Handler) page(pattern string, f action) {
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		}
-		if err := f(w, r, a); err != nil {
+		err := readForm(r)
+		if err == nil {
+			err = f(w, r, a)
+		}
+		if err != nil {
 			h.fail(w, r, a, err)
 		}
 	})
+}
+
+// readForm reads the form of a POST: what is too large or broken is said, and not taken
+// for an empty one.
+func readForm(r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	err := r.ParseForm()
+	var large *http.MaxBytesError
+	if err == nil || errors.As(err, &large) {
+		return err
+	}
+	return hub.Invalid("", "the form could not be read: open the page and send it again")
 }
 
 // own registers a route for people who are signed in; others are sent to sign in first.
