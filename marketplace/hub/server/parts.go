@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog/oci"
 	"github.com/souk-dev/souk/marketplace/hub"
+	"github.com/souk-dev/souk/marketplace/hub/edge"
 	"github.com/souk-dev/souk/marketplace/hub/identity"
 	"github.com/souk-dev/souk/marketplace/hub/insight"
 	"github.com/souk-dev/souk/marketplace/hub/publishing"
@@ -40,6 +42,7 @@ func (s *Server) openStore(ctx context.Context) error {
 		s.Store = store
 		return nil
 	}
+	o.Alone = true // the directory is locked
 	store, err := sqlstore.OpenSQLite(ctx, filepath.Join(s.o.Dir, dbFile), o)
 	if err != nil {
 		return err
@@ -97,7 +100,9 @@ func (s *Server) openRegistry(base *url.URL, k keys) (*shelf, error) {
 			if err != nil {
 				return nil, err
 			}
-			s.mux.Handle("POST /hooks/registry", s.edge.Bound(notify))
+			// Not bounded: a registry sends an event at a time, and who does not show its
+			// secret is refused before anything is read.
+			s.mux.Handle("POST /hooks/registry", notify)
 		}
 	} else {
 		h.local, err = registry.Open(filepath.Join(s.o.Dir, registryDir), registry.Options{
@@ -107,7 +112,7 @@ func (s *Server) openRegistry(base *url.URL, k keys) (*shelf, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.mux.Handle("/v2/", h.local)
+		s.mux.Handle("/v2/", fenced(h.local))
 		o.Transport = h.local.Transport()
 		o.Insecure = base.Scheme == "http"
 	}
@@ -126,6 +131,18 @@ func (s *Server) openRegistry(base *url.URL, k keys) (*shelf, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// fenced keeps browsers from making a page or a script of what somebody pushed: the
+// registry answers on the origin of the portal.
+func fenced(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // own is what the hub itself may do in a repository: push there, and read its other side,
@@ -181,7 +198,7 @@ func (s *Server) counter(self string) func(context.Context, []registry.Event) er
 				continue
 			}
 			batch = append(batch, insight.Download{
-				Repository: e.Repository, Digest: string(e.Digest), Client: e.Remote + " " + e.UserAgent, At: e.Timestamp,
+				Repository: e.Repository, Digest: string(e.Digest), Client: client(e.Remote), At: e.Timestamp,
 			})
 		}
 		if len(batch) == 0 {
@@ -189,6 +206,16 @@ func (s *Server) counter(self string) func(context.Context, []registry.Event) er
 		}
 		return s.Insight.CountDownloads(ctx, batch)
 	}
+}
+
+// client is what counts once a day: an address, without what the client says of itself,
+// which it can say anew each time; of IPv6 the network, which one customer has all of.
+func client(remote string) string {
+	a, err := netip.ParseAddr(remote)
+	if err != nil {
+		return remote
+	}
+	return edge.Network(a)
 }
 
 func (s *Server) openPublishing(ctx context.Context, k keys) error {

@@ -66,7 +66,7 @@ type Options struct {
 	Functions []scan.HostFunction
 
 	Mailer  insight.Mailer // nil: no mail
-	Limits  edge.Limits
+	Limits  edge.Limits    // SignInPaths empty: those of the portal
 	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 	// Guard decides where webhooks and proofs may lead. The zero value: public addresses.
 	Guard hub.Guard
@@ -160,6 +160,9 @@ func (s *Server) open(ctx context.Context) error {
 	if s.Identity, err = identity.New(s.env, identity.Options{AllowSignUp: !s.o.NoSignUp, Administrators: s.o.Administrators}); err != nil {
 		return err
 	}
+	if s.o.Limits.SignInPaths == nil {
+		s.o.Limits.SignInPaths = signInPaths()
+	}
 	s.edge, err = edge.New(edge.Options{
 		Authenticator: s.Identity, Cookie: identity.CookieName(base.Scheme == "https"), BaseURL: s.o.BaseURL, Hosts: s.o.Hosts, Proxies: s.o.Proxies, Limits: s.o.Limits, Now: s.o.Now, Log: s.log,
 	})
@@ -186,6 +189,9 @@ func (s *Server) open(ctx context.Context) error {
 	}
 	return s.openFaces(base, k)
 }
+
+// signInPaths are where secrets are shown, accounts are made, and ceremonies begun.
+func signInPaths() []string { return []string{"/passkey/", "/setup", "/link"} }
 
 // openFaces makes what people and programs see.
 func (s *Server) openFaces(base *url.URL, k keys) error {

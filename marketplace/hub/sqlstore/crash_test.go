@@ -100,6 +100,36 @@ func TestKilledWorker(t *testing.T) {
 	})
 }
 
+// TestInherit: a process that knows it is the only one waits for nobody.
+func TestInherit(t *testing.T) {
+	both(t, func(t *testing.T, e engine) {
+		d := e(t)
+		const long = time.Hour // nobody is ever missed
+		s := d.open(sqlstore.Options{Beat: long, Alone: true})
+		require.NoError(t, s.Update(t.Context(), func(tx hub.Tx) error {
+			return tx.Enqueue(t.Context(), hub.Job{Kind: "crash"})
+		}))
+		cmd, out := d.start(t, "work")
+		require.True(t, out.Scan())
+		require.Equal(t, "began 1", out.Text())
+		require.NoError(t, cmd.Process.Kill())
+		require.Error(t, cmd.Wait())
+		again := make(chan hub.Job, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		worked := make(chan error, 1)
+		go func() {
+			worked <- s.Work(ctx, map[string]hub.Handler{"crash": func(_ context.Context, j hub.Job) error { again <- j; return nil }}, nil)
+		}()
+		defer func() { cancel(); require.NoError(t, <-worked) }()
+		select {
+		case j := <-again:
+			require.Equal(t, 2, j.Attempt)
+		case <-time.After(20 * time.Second):
+			require.Fail(t, "the job of a dead process is not done")
+		}
+	})
+}
+
 // TestPoison has a job end every process that touches it: it is given up in the end.
 func TestPoison(t *testing.T) {
 	both(t, func(t *testing.T, e engine) {

@@ -35,6 +35,10 @@ type Options struct {
 	// Beat is how often a process that works shows that it lives; after 4 beats missed
 	// its jobs are given to another. 0: 5 seconds.
 	Beat time.Duration
+	// Alone says that no other process works on this database, as the caller has made
+	// sure: jobs that another one was doing are of one that died, and are done again at
+	// once. For one Work at a time.
+	Alone bool
 	// Volatile does without syncing to disk on SQLite: for tests. A power cut damages
 	// the database.
 	Volatile bool

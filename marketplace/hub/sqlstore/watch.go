@@ -91,6 +91,14 @@ func (w *work) sweep(ctx context.Context) error {
 		WHERE state IN ('available', 'scheduled', 'pending') AND args ->> 'token' IS NOT NULL)`)
 }
 
+// inherit takes over from all others, which are dead.
+func (w *work) inherit(ctx context.Context) error {
+	if err := w.store.exec(ctx, "DELETE FROM workers WHERE id <> $1", w.id); err != nil {
+		return err
+	}
+	return w.rescue(ctx, map[string]other{})
+}
+
 // rescue gives back the jobs of workers that died.
 func (w *work) rescue(ctx context.Context, others map[string]other) error {
 	alive, err := w.alive(ctx, others)

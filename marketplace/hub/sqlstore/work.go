@@ -78,6 +78,11 @@ func (s *Store) Work(ctx context.Context, handlers map[string]hub.Handler, perio
 			return nil
 		}
 	}
+	if s.o.Alone {
+		if err := w.inherit(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.Warn("jobs of a process that died wait until it is missed", "err", s.explain(ctx, err))
+		}
+	}
 	w.watch(ctx, periodic)
 	// Handlers end with ctx; what they leave is written down before the store can close.
 	if err := client.StopAndCancel(context.WithoutCancel(ctx)); err != nil {
