@@ -33,7 +33,7 @@ func TestPlans(t *testing.T) {
 	for _, query := range []string{
 		"ratings WHERE plugin = 'p' AND state = 's' AND (helpful, plugin, account) < (1, 'p', 'a') ORDER BY helpful DESC, plugin DESC, account DESC",
 		"ratings WHERE plugin = 'p' AND state = 's' ORDER BY updated DESC, plugin DESC, account DESC",
-		"ratings WHERE plugin = 'p' AND state = 's' ORDER BY stars DESC, plugin DESC, account DESC",
+		"ratings WHERE plugin = 'p' AND state = 's' AND stars = 5 ORDER BY updated DESC, plugin DESC, account DESC",
 		"ratings WHERE state = 's' ORDER BY updated, plugin, account",
 		"ratings WHERE account = 'a' ORDER BY updated DESC, plugin DESC, account DESC",
 		"submissions WHERE state = 's' AND (risk, id) < (1, 'a') ORDER BY risk DESC, id DESC",

@@ -28,7 +28,7 @@ DROP INDEX ratings_updated;
 DROP INDEX ratings_account;
 CREATE INDEX ratings_helpful ON ratings (plugin, state, helpful, account);
 CREATE INDEX ratings_updated ON ratings (plugin, state, updated, account);
-CREATE INDEX ratings_stars ON ratings (plugin, state, stars, account);
+CREATE INDEX ratings_stars ON ratings (plugin, state, stars, updated, account);
 CREATE INDEX ratings_account ON ratings (account, updated, plugin);
 CREATE INDEX ratings_state ON ratings (state, updated, plugin, account); -- held back, over all plugins
 DROP INDEX submissions_queue;
