@@ -83,7 +83,7 @@ func TestWhatIsNoRating(t *testing.T) {
 	w.update(func(ctx context.Context, tx hub.Tx) error {
 		return tx.Plugins().Insert(ctx, &hub.Plugin{ID: "acme/unborn", Publisher: "acme", State: hub.PluginNew})
 	})
-	family := "👨‍👩‍👧 like it ❤️ می‌خواهم"
+	family := "👨‍👩‍👧 like it ❤️ می\u200cخواهم"
 	for _, c := range []struct {
 		n    community.NewRating
 		want string // in the error; empty: fine

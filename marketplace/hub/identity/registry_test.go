@@ -13,11 +13,12 @@ import (
 
 func TestAuthorizeRegistry(t *testing.T) {
 	w := newWorld(t)
-	mira, rita, eve := w.actor("mira"), w.actor("rita"), w.actor("eve")
+	mira, eve := w.actor("mira"), w.actor("eve")
+	w.actor("rita")
 	w.publisher("acme", map[string]hub.MemberRole{mira.Account: hub.MemberMaintainer})
 	w.publisher("globex", map[string]hub.MemberRole{eve.Account: hub.MemberOwner})
 	mira, eve = w.again("mira"), w.again("eve")
-	rita = w.roles("rita", hub.RoleReviewer)
+	rita := w.roles("rita", hub.RoleReviewer)
 
 	everything := []string{"pull", "push", "delete", "*"}
 	repositories := []string{"acme/backup", "catalog", "staging/acme/backup", "staging/acme/other", "staging/globex/tool",

@@ -122,7 +122,7 @@ func newKeys(key []byte, accept [][]byte) (*keys, error) {
 	}
 	private, err := parsePrivate(key)
 	if err != nil {
-		return nil, fmt.Errorf("Key %w", err)
+		return nil, fmt.Errorf("key %w", err)
 	}
 	if len(accept) >= MaxKeys {
 		return nil, fmt.Errorf("%d keys are more than %d", len(accept)+1, MaxKeys)
@@ -135,7 +135,7 @@ func newKeys(key []byte, accept [][]byte) (*keys, error) {
 	for i, b := range accept {
 		public, err := parsePublic(b)
 		if err != nil {
-			return nil, fmt.Errorf("Accept[%d] %w", i, err)
+			return nil, fmt.Errorf("accepted key %d %w", i, err)
 		}
 		j, err := publicJWK(public)
 		if err != nil {

@@ -112,11 +112,11 @@ func newTokens(o TokenOptions) (*Tokens, error) {
 	switch {
 	case err != nil || realm.Host == "" || realm.User != nil || realm.RawQuery != "" || realm.Fragment != "" ||
 		realm.Scheme != "https" && realm.Scheme != "http":
-		return nil, fmt.Errorf("Realm %.200q is not the URL of a token service", o.Realm)
+		return nil, fmt.Errorf("realm %.200q is not the URL of a token service", o.Realm)
 	case realm.Scheme == "http" && !o.Insecure && !loopback(realm.Hostname()):
-		return nil, fmt.Errorf("Realm %.200q would have secrets sent in plain HTTP; use https, or say Insecure", o.Realm)
+		return nil, fmt.Errorf("realm %.200q would have secrets sent in plain HTTP; use https, or say Insecure", o.Realm)
 	case o.Service == "" || len(o.Service) > maxName:
-		return nil, errors.New("Service names no registry")
+		return nil, errors.New("the service names no registry")
 	case o.Authorize == nil:
 		return nil, errors.New("there is no Authorize, and nobody else decides who may do what")
 	}
