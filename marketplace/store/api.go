@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,9 +64,28 @@ func (h *Handler) apiDocument(w http.ResponseWriter, _ *http.Request, _ Actor) e
 	if err := json.Unmarshal(openAPI, &doc); err != nil {
 		return err
 	}
+	if paths, ok := doc["paths"].(map[string]any); ok && h.o.Community == nil {
+		for path, item := range paths {
+			if operations, ok := item.(map[string]any); ok && ofCommunity(operations) {
+				delete(paths, path)
+			}
+		}
+	}
 	doc["servers"] = []any{map[string]any{"url": h.url("api", "v1")}}
 	h.writeJSON(w, http.StatusOK, doc)
 	return nil
+}
+
+// ofCommunity reports whether a path of the document needs a hub: its operations have the
+// tag "hub".
+func ofCommunity(operations map[string]any) bool {
+	for _, op := range operations {
+		if o, ok := op.(map[string]any); ok {
+			tags, ok := o["tags"].([]any)
+			return ok && slices.Contains(tags, any("hub"))
+		}
+	}
+	return false
 }
 
 type pluginJSON struct {

@@ -21,6 +21,7 @@ type browsePage struct {
 	Searching  bool // something was asked for: results only, without the shelves
 	Featured   []card
 	Recent     []card
+	Tips       []card // for who has what is installed
 	Cards      []card
 	Total      int
 	Categories []facet
@@ -89,6 +90,7 @@ func (h *Handler) browse(w http.ResponseWriter, r *http.Request, a Actor) error 
 	}
 	if !b.Searching {
 		b.Featured, b.Recent = h.shelves(p, a)
+		b.Tips = h.tips(r, p, a)
 	}
 	title := h.text.T("browse.title")
 	if q.Text != "" {

@@ -32,6 +32,8 @@ type detailPage struct {
 	Risk       sandbox.Risk
 	Signers    []string
 	Platforms  string
+	Reviews    *reviewsTab // on their tab only
+	MayReport  bool
 }
 
 type shot struct{ URL, Alt, Caption string }
@@ -71,17 +73,36 @@ func (h *Handler) detail(w http.ResponseWriter, r *http.Request, a Actor) error 
 		return err
 	}
 	tab := r.PathValue("tab")
-	if !slices.Contains(tabs, tab) {
+	if !slices.Contains(h.tabs(), tab) {
 		return errNoPage
 	}
 	p, err := h.m.Plugin(id)
 	if err != nil {
 		return err
 	}
-	on := h.panel()
+	return h.detailPage(w, r, a, p, tab, http.StatusOK, nil)
+}
+
+// tabs are those of a plugin: reviews need a hub.
+func (h *Handler) tabs() []string {
+	if h.o.Community == nil {
+		return tabs
+	}
+	return slices.Insert(slices.Clone(tabs), 3, "reviews")
+}
+
+// detailPage shows a plugin. form is a review that was sent and refused; nil: none.
+func (h *Handler) detailPage(w http.ResponseWriter, r *http.Request, a Actor, p catalog.Plugin, tab string, status int, form *reviewForm) error {
+	id, on := p.ID, h.panel()
 	d := h.describe(on, a, p)
 	d.Tab = tab
-	for _, t := range tabs {
+	if h.o.Community != nil {
+		d.MayReport = a.Install && h.ofHub(p)
+	}
+	if tab == "reviews" {
+		d.Reviews = h.reviewsOf(r, a, p, form)
+	}
+	for _, t := range h.tabs() {
 		name := t
 		if t == "" {
 			name = "overview"
@@ -107,7 +128,7 @@ func (h *Handler) detail(w http.ResponseWriter, r *http.Request, a Actor) error 
 		d.Readme = html
 	}
 	d.Failed = h.lastFailure(id)
-	h.show(w, r, a, http.StatusOK, "detail", &page{Title: d.Name, Nav: "browse", Notices: h.shelfNotices(), Content: d, Refresh: on.running()})
+	h.show(w, r, a, status, "detail", &page{Title: d.Name, Nav: "browse", Notices: h.shelfNotices(), Content: d, Refresh: on.running()})
 	return nil
 }
 

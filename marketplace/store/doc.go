@@ -18,20 +18,27 @@
 // the same way: it is planned, a person reads the plan, and the id of exactly that
 // plan, a hash of all of it, is what is applied.
 //
+// # What a hub adds
+//
+// With [Options.Community] there are reviews, reports, suggestions and, in the settings,
+// the account of a hub that the panel is linked to. Without one nothing of it is there.
+// A hub that is away takes nothing else with it, and holds no page longer than two
+// seconds. Package marketplace/link has a Community; the store links nothing of the hub.
+//
 // # What the handler guarantees
 //
 //   - Requests for a host that was not listed are refused (DNS rebinding), see [Options.Hosts].
-//   - Requests that change something are POST or DELETE and of the same origin.
+//   - Requests that change something are POST, PUT or DELETE and of the same origin.
 //   - Nothing in a page is inline, and its own shell sends a strict policy with
 //     Trusted Types. A panel with its own layout sends [ContentSecurityPolicy], or more.
-//   - Texts by publishers are plain text or sanitised Markdown; pictures come only
-//     from the market, by digest, and only when they decode as PNG, JPEG or GIF
-//     within bounds. SVG is never served.
+//   - Texts by publishers are plain text or sanitised Markdown, those of a hub are plain
+//     text; pictures come only from the market, by digest, and only when they decode as
+//     PNG, JPEG or GIF within bounds. SVG is never served.
 //   - Every error that is shown was mapped to words on purpose; anything else is
 //     "internal error" and an id that is logged with the cause.
 //
 // # Limits
 //
 // The pages keep no state of their own, so there is nothing to store and nothing to
-// lose. Comparing plugins, reviews and publisher pages are not part of it.
+// lose. Comparing plugins and publisher pages are not part of it.
 package store

@@ -27,6 +27,7 @@ var (
 	errCrossOrigin = errors.New("request of another origin")
 	errHost        = errors.New("request for an unknown host")
 	errRequest     = errors.New("malformed request")
+	errHub         = errors.New("the hub does not answer")
 )
 
 // problem is an error in words, as RFC 9457 wants it, with what to do next.
@@ -66,6 +67,7 @@ var explanations = []struct {
 	{errHost, "host", http.StatusMisdirectedRequest},
 	{errRequest, "request", http.StatusBadRequest},
 	{errNoPage, "page", http.StatusNotFound},
+	{errHub, "hub", http.StatusBadGateway},
 	{install.ErrInDoubt, "doubt", http.StatusServiceUnavailable},
 	{install.ErrCorrupt, "corrupt", http.StatusServiceUnavailable},
 	{syscall.ENOSPC, "space", http.StatusInsufficientStorage},
@@ -94,7 +96,7 @@ var explanations = []struct {
 
 // telling are the kinds of problem whose cause is shown as it stands: it names a
 // permission, an advisory or a file of the package, not something of the server.
-var telling = []string{"denied", "blocked", "archive", "unhealthy", "signer", "untrusted", "consent", "request"}
+var telling = []string{"denied", "blocked", "archive", "unhealthy", "signer", "untrusted", "consent", "request", "refused"}
 
 // maxCause is the most bytes of a cause: it may quote what a plugin said.
 const maxCause = 400
@@ -106,7 +108,14 @@ func (h *Handler) explain(err error) problem {
 	p := problem{kind: "internal", Status: http.StatusInternalServerError}
 	var dead *resolve.Conflict
 	var tooBig *http.MaxBytesError
+	var refused *RefusedError
 	switch {
+	case errors.As(err, &refused) && refused.Relink:
+		p.kind, p.Status = "unlinked", http.StatusConflict
+	case errors.As(err, &refused) && refused.Forbidden:
+		p.kind, p.Status = "notyours", http.StatusForbidden
+	case errors.As(err, &refused):
+		p.kind, p.Status = "refused", http.StatusUnprocessableEntity
 	case errors.As(err, &dead):
 		p.kind, p.Status = "conflict", http.StatusConflict
 		p.Conflict = &conflict{dead.Summary, notNil(dead.Lines), notNil(dead.Suggestions), notNil(dead.RuledOut)}

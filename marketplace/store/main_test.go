@@ -29,8 +29,12 @@ func TestMain(m *testing.M) {
 // look serves several markets, one a path, for a person to see.
 func look(address string) error {
 	mux := http.NewServeMux()
-	mount := func(base string, m *market, a store.Actor) error {
-		h, err := store.New(m, store.Options{BasePath: base, Actor: func(*http.Request) (store.Actor, error) { return a, nil }, Now: func() time.Time { return now }})
+	mount := func(base string, m *market, a store.Actor, change ...func(*store.Options)) error {
+		o := store.Options{BasePath: base, Actor: func(*http.Request) (store.Actor, error) { return a, nil }, Now: func() time.Time { return now }}
+		for _, c := range change {
+			c(&o)
+		}
+		h, err := store.New(m, o)
 		mux.Handle(base, h)
 		return err
 	}
@@ -43,9 +47,16 @@ func look(address string) error {
 	odd.planErr = conflict()
 	odd.offers, odd.state = nil, update.State{}
 	empty := &market{}
+	hub := func(state store.LinkState) func(*store.Options) {
+		c := newHub()
+		c.account.State = state
+		return c.in
+	}
 	for base, err := range map[string]error{
 		"/plugins/": mount("/plugins/", newMarket(), admin), "/busy/": mount("/busy/", busy, admin), "/wide/": mount("/wide/", wide, admin),
 		"/odd/": mount("/odd/", odd, store.Actor{Name: "vic", View: true}), "/clash/": mount("/clash/", odd, admin), "/empty/": mount("/empty/", empty, admin),
+		"/hub-none/": mount("/hub-none/", newMarket(), admin, hub(store.LinkNone)), "/hub-waiting/": mount("/hub-waiting/", newMarket(), admin, hub(store.LinkWaiting)),
+		"/hub/": mount("/hub/", newMarket(), admin, hub(store.LinkLinked)), "/hub-lost/": mount("/hub-lost/", newMarket(), admin, hub(store.LinkLost)),
 	} {
 		if err != nil {
 			return fmt.Errorf("%s: %w", base, err)

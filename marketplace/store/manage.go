@@ -144,6 +144,7 @@ type settingsPage struct {
 	Failures []update.Failure
 	ReadOnly bool
 	MaySync  bool
+	Account  *accountSection // nil: there is no hub
 }
 
 type sourceRow struct {
@@ -161,7 +162,7 @@ type holdRow struct {
 }
 
 func (h *Handler) settings(w http.ResponseWriter, r *http.Request, a Actor) error {
-	c := settingsPage{ReadOnly: !a.Install, MaySync: a.Administer}
+	c := settingsPage{ReadOnly: !a.Install, MaySync: a.Administer, Account: h.accountOf(a)}
 	for _, s := range h.m.Sources() {
 		row := sourceRow{Name: s.Name, State: string(s.State), Serial: s.Serial, Synced: s.Synced, Expires: s.Expires, Plugins: s.Plugins}
 		row.Kind, row.Icon = "warn", "triangle-alert"
@@ -192,7 +193,11 @@ func (h *Handler) settings(w http.ResponseWriter, r *http.Request, a Actor) erro
 		c.Holds = append(c.Holds, holdRow{id, string(id), hold})
 	}
 	slices.SortFunc(c.Holds, func(a, b holdRow) int { return compare(a.Plugin, b.Plugin) })
-	h.show(w, r, a, http.StatusOK, "settings", &page{Title: h.text.T("settings.title"), Nav: "settings", Content: c})
+	out := &page{Title: h.text.T("settings.title"), Nav: "settings", Content: c}
+	if c.Account != nil && c.Account.State == LinkWaiting {
+		out.Every = lookAgain
+	}
+	h.show(w, r, a, http.StatusOK, "settings", out)
 	return nil
 }
 

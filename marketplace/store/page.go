@@ -27,7 +27,8 @@ type page struct {
 	Nav     string // the entry of the navigation that is current
 	Notices []notice
 	Content any
-	Refresh bool // without JavaScript the page loads itself again while something runs
+	Refresh bool          // without JavaScript the page loads itself again while something runs
+	Every   time.Duration // how often it is loaded again, by the script too; zero: not by time
 	Actor   Actor
 	Inner   template.HTML
 	Newer   int // installed plugins with a newer release
@@ -64,6 +65,10 @@ func (h *Handler) parse() (*template.Template, error) {
 			return h.url(append([]string{"p", id.Publisher(), id.Name()}, tab...)...)
 		},
 		"category": h.category,
+		"five":     func() []int { return []int{1, 2, 3, 4, 5} },
+		"again":    func() int64 { return lookAgain.Milliseconds() },
+		"round":    func(f float64) int { return min(max(int(f+.5), 0), 5) },
+		"n64":      func(key string, n int64) string { return h.text.N(key, int(n)) },
 	}).ParseFS(templates, "templates/*.html")
 }
 
@@ -112,8 +117,11 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, a Actor, status i
 		return
 	}
 	head := h.assets.Head()
-	if p.Refresh {
+	switch {
+	case p.Refresh:
 		head += "<noscript><meta http-equiv=\"refresh\" content=\"3\"></noscript>\n"
+	case p.Every > 0:
+		head += template.HTML(fmt.Sprintf("<noscript><meta http-equiv=\"refresh\" content=\"%d\"></noscript>\n", int(p.Every/time.Second)))
 	}
 	out := Page{Status: status, Title: p.Title, Head: head, Body: template.HTML(body.String())}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

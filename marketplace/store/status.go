@@ -126,6 +126,7 @@ type card struct {
 	Icon      string // address; empty: a generated one
 	Standing  standing
 	Shelf     string // which row of the page: tells two cards of one plugin apart
+	Because   string // name of an installed plugin that it goes with; empty: not suggested
 }
 
 func (h *Handler) card(p panel, a Actor, hit search.Hit, shelf string) card {

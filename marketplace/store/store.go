@@ -26,9 +26,9 @@ var ErrUnauthenticated = errors.New("nobody is signed in")
 type Actor struct {
 	Name         string // as it stands in the history
 	View         bool   // see the pages
-	Install      bool   // plan, install, update, remove, roll back, hold
+	Install      bool   // plan, install, update, remove, roll back, hold; rate, vote and report
 	ApproveRisky bool   // agree to permissions of high risk and to another signer
-	Administer   bool   // fetch the catalogs now
+	Administer   bool   // fetch the catalogs now, link the panel to an account of the hub
 }
 
 // Page is what a panel's layout gets to show. All of it is safe markup.
@@ -56,6 +56,12 @@ type Options struct {
 	// own name at this server. IP addresses and localhost are always accepted:
 	// they cannot be rebound. Empty: only those.
 	Hosts []string
+	// Community is what a hub adds: reviews, reports, suggestions, the account; package
+	// marketplace/link has one. nil: the pages have nothing of it.
+	Community Community
+	// CommunitySource is the name of the source whose plugins the hub speaks about; a
+	// plugin of the same name in another source is another plugin. Empty: all of them.
+	CommunitySource string
 	// Language of the pages, BCP 47. Empty: "en". One without texts is an error.
 	Language string
 	Now      func() time.Time // nil: time.Now
@@ -162,6 +168,16 @@ func (h *Handler) routes() {
 	page("POST hold", mayInstall, h.hold)
 	page("POST unhold", mayInstall, h.unhold)
 	page("POST sync", mayAdminister, h.sync)
+	if h.o.Community != nil {
+		page("POST p/{publisher}/{name}/reviews", mayInstall, h.rate)
+		page("POST p/{publisher}/{name}/reviews/delete", mayInstall, h.unrate)
+		page("POST p/{publisher}/{name}/reviews/helpful", mayInstall, h.helpful)
+		page("GET p/{publisher}/{name}/report", mayInstall, h.report)
+		page("POST p/{publisher}/{name}/report", mayInstall, h.sendReport)
+		page("POST account/link", mayAdminister, h.link)
+		page("GET account/unlink", mayAdminister, h.askUnlink)
+		page("POST account/unlink", mayAdminister, h.unlink)
+	}
 	page("{path...}", mayView, func(http.ResponseWriter, *http.Request, Actor) error { return errNoPage })
 
 	api := func(pattern string, need right, f action) { h.handle(pattern, need, f, h.failJSON) }
@@ -180,6 +196,19 @@ func (h *Handler) routes() {
 	api("POST api/v1/plans", mayInstall, h.apiMakePlan)
 	api("GET api/v1/plans/{id}", mayView, h.apiPlan)
 	api("POST api/v1/plans/{id}/apply", mayInstall, h.apiApply)
+	if h.o.Community != nil {
+		api("GET api/v1/plugins/{publisher}/{name}/reviews", mayView, h.apiReviews)
+		api("GET api/v1/plugins/{publisher}/{name}/reviews/mine", mayInstall, h.apiMyReview)
+		api("PUT api/v1/plugins/{publisher}/{name}/reviews/mine", mayInstall, h.apiRate)
+		api("DELETE api/v1/plugins/{publisher}/{name}/reviews/mine", mayInstall, h.apiUnrate)
+		api("PUT api/v1/plugins/{publisher}/{name}/reviews/{author}/helpful", mayInstall, h.apiHelpful)
+		api("DELETE api/v1/plugins/{publisher}/{name}/reviews/{author}/helpful", mayInstall, h.apiHelpful)
+		api("POST api/v1/plugins/{publisher}/{name}/reports", mayInstall, h.apiReport)
+		api("GET api/v1/account", mayView, h.apiAccount)
+		api("POST api/v1/account/link", mayAdminister, h.apiLink)
+		api("DELETE api/v1/account/link", mayAdminister, h.apiUnlink)
+		api("GET api/v1/recommendations", mayView, h.apiTips)
+	}
 	api("api/", mayView, func(http.ResponseWriter, *http.Request, Actor) error { return errNoPage })
 
 	h.mux.Handle("GET "+h.url("assets/"), h.assets)

@@ -50,6 +50,14 @@ async function refresh() {
   setTimeout(() => { refreshing = 0; if (dirty) refresh(); }, AGAIN);
 }
 
+// A part with data-again waits for something elsewhere: it is looked at again after so
+// many ms, until it says nothing of the kind any more.
+function again() {
+  const ms = Number(document.querySelector('[data-again]')?.dataset.again);
+  if (ms) setTimeout(async () => { if (!document.hidden) await refresh(); again(); }, ms);
+}
+again();
+
 // souk-live listens to what goes on while the page is visible: a hidden tab keeps
 // no connection, and catches up when it is shown.
 class Live extends HTMLElement {
