@@ -148,7 +148,7 @@ func (e *Edge) Wrap(next http.Handler, fail Fail) http.Handler {
 			return
 		}
 		// The address first: a flood of bad tokens must not reach the database.
-		if err := e.limits.spend(w, r, "a "+network(q.address), e.o.Now()); err != nil {
+		if err := e.limits.spend(w, r, "a "+Network(q.address), e.o.Now()); err != nil {
 			fail(w, r, err)
 			return
 		}
@@ -249,9 +249,10 @@ func (e *Edge) proxy(a netip.Addr) bool {
 	return false
 }
 
-// network is what shares one limit: an IPv4 address, or the /64 of an IPv6 address, which
-// one customer has all of.
-func network(a netip.Addr) string {
+// Network is what counts as one client: an IPv4 address, or the /64 of an IPv6 address,
+// which one customer has all of. Limits are kept by it.
+func Network(a netip.Addr) string {
+	a = a.Unmap()
 	if a.Is6() {
 		if p, err := a.Prefix(64); err == nil {
 			return p.String()
@@ -304,7 +305,7 @@ func (e *Edge) Address(r *http.Request) netip.Addr { return e.address(r) }
 // of all that Wrap does it only counts, by address, and answers 429 to who asks too often.
 func (e *Edge) Bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := e.limits.spend(w, r, "b "+network(e.address(r)), e.o.Now()); err != nil {
+		if err := e.limits.spend(w, r, "b "+Network(e.address(r)), e.o.Now()); err != nil {
 			w.Header().Set("Retry-After", "5")
 			http.Error(w, err.Error(), http.StatusTooManyRequests)
 			return

@@ -27,7 +27,8 @@ const (
 type Download struct {
 	Repository string // of the registry; staging/<publisher>/<name> is no download
 	Digest     string // of the content layer, which is read when a plugin is installed and at no other time
-	// Client is the address and user agent of who fetched. Nothing of it is kept.
+	// Client is the network address of who fetched, and nothing that the client can
+	// choose anew each time. It is not kept.
 	Client string
 	At     time.Time // zero: now
 }
