@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -23,6 +24,13 @@ type Show struct {
 	Days    int      // of traffic before today
 	// Categories are made before anything is published.
 	Categories []hub.Category
+	// Verified are publishers who proved a repository; Since is how long all of them have
+	// been here.
+	Verified []string
+	Since    time.Duration
+	// OneTry lets scanners try once while the queue is filled, so that one that goes wrong
+	// is there to be seen, and not tried again for minutes.
+	OneTry bool
 	// Reports files reports about what was published, and lets a moderator decide some.
 	Reports bool
 }
@@ -42,19 +50,9 @@ func Small() Show {
 
 // Seed fills the town. say is told what goes on, a line at a time.
 func (w *Town) Seed(ctx context.Context, s Show, say func(string)) error {
-	publishers := map[string]*Publisher{}
-	for _, x := range slices.Concat(s.Plugins, s.Queue) {
-		namespace := x.Manifest.ID.Publisher()
-		if publishers[namespace] != nil {
-			continue
-		}
-		owner, err := w.Enrol(ctx, "Olga "+namespace)
-		if err != nil {
-			return err
-		}
-		if publishers[namespace], err = w.Found(ctx, owner, namespace); err != nil {
-			return err
-		}
+	publishers, err := w.seedPublishers(ctx, s)
+	if err != nil {
+		return err
 	}
 	if err := w.seedCategories(ctx, s); err != nil {
 		return err
@@ -74,7 +72,7 @@ func (w *Town) Seed(ctx context.Context, s Show, say func(string)) error {
 					return fmt.Errorf("publish %s@%s: %w", id, x.Manifest.Version, err)
 				}
 			}
-			return nil
+			return w.datePlugin(gctx, versions)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -86,17 +84,157 @@ func (w *Town) Seed(ctx context.Context, s Show, say func(string)) error {
 	if err := w.seedTraffic(ctx, s, say); err != nil {
 		return err
 	}
-	for _, x := range s.Queue {
-		sub, err := w.Submit(ctx, publishers[x.Manifest.ID.Publisher()], x)
-		if err != nil {
-			return err
-		}
-		if _, err := w.Settle(ctx, publishers[x.Manifest.ID.Publisher()].Owner, sub.ID); err != nil {
-			return err
-		}
+	if err := w.seedQueue(ctx, s, publishers, say); err != nil {
+		return err
 	}
 	if s.Reports {
 		return w.seedReports(ctx, s, say)
+	}
+	return nil
+}
+
+func (w *Town) seedPublishers(ctx context.Context, s Show) (map[string]*Publisher, error) {
+	publishers := map[string]*Publisher{}
+	for _, x := range slices.Concat(s.Plugins, s.Queue) {
+		namespace := x.Manifest.ID.Publisher()
+		if publishers[namespace] != nil {
+			continue
+		}
+		owner, err := w.Enrol(ctx, "Olga "+namespace)
+		if err != nil {
+			return nil, err
+		}
+		if publishers[namespace], err = w.Found(ctx, owner, namespace); err != nil {
+			return nil, err
+		}
+		if err := w.seedPublisher(ctx, s, publishers[namespace]); err != nil {
+			return nil, err
+		}
+	}
+	return publishers, nil
+}
+
+func (w *Town) seedPublisher(ctx context.Context, s Show, p *Publisher) error {
+	if slices.Contains(s.Verified, p.Namespace) {
+		a, err := w.ActorOf(ctx, p.Owner)
+		if err != nil {
+			return err
+		}
+		repository := "github.com/" + p.Namespace + "/plugins"
+		if _, err := w.Hub.Publishing.AddProof(ctx, a, p.Namespace, hub.ProofRepository, repository); err != nil {
+			return err
+		}
+		if err := w.Hub.Publishing.ProveRepository(ctx, p.Namespace, repository); err != nil {
+			return err
+		}
+	}
+	if s.Since == 0 {
+		return nil
+	}
+	return w.Hub.Store.Update(ctx, func(tx hub.Tx) error {
+		one, err := tx.Publishers().Get(ctx, p.Namespace)
+		if err != nil {
+			return err
+		}
+		one.Created = one.Created.Add(-s.Since)
+		return tx.Publishers().Update(ctx, &one)
+	})
+}
+
+// datePlugin puts what was published into the past, where the show says so.
+func (w *Town) datePlugin(ctx context.Context, versions []Plugin) error {
+	id := string(versions[0].Manifest.ID)
+	if !slices.ContainsFunc(versions, func(x Plugin) bool { return x.Age > 0 }) {
+		return nil
+	}
+	return w.Hub.Store.Update(ctx, func(tx hub.Tx) error {
+		p, err := tx.Plugins().Get(ctx, id)
+		if err != nil {
+			return err
+		}
+		for _, x := range versions {
+			r, err := tx.Releases().Get(ctx, id, x.Manifest.Version)
+			if err != nil {
+				return err
+			}
+			r.Published = r.Published.Add(-x.Age)
+			p.Updated = r.Published
+			if r.Published.Before(p.Created) {
+				p.Created = r.Published
+			}
+			if err := tx.Releases().Update(ctx, &r); err != nil {
+				return err
+			}
+		}
+		if err := tx.Plugins().Update(ctx, &p); err != nil {
+			return err
+		}
+		return hub.MarkChanged(ctx, tx, id)
+	})
+}
+
+// admin returns the town's administrator, in a session that is fresh.
+func (w *Town) admin(ctx context.Context) (hub.Actor, error) {
+	p, err := w.Enrol(ctx, "Ada Admin", hub.RoleAdmin)
+	if err != nil {
+		return hub.Actor{}, err
+	}
+	return w.ActorOf(ctx, p)
+}
+
+// setTries says how often scanners try.
+func (w *Town) setTries(ctx context.Context, n int) error {
+	a, err := w.admin(ctx)
+	if err != nil {
+		return err
+	}
+	p, rev, err := w.Hub.Publishing.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	p.ScanAttempts = n
+	if _, err := w.Hub.Publishing.SetPolicy(ctx, a, rev, p); err != nil {
+		return err
+	}
+	select { // every part of the hub asks for the policy once a second
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(1100 * time.Millisecond):
+		return nil
+	}
+}
+
+func (w *Town) seedQueue(ctx context.Context, s Show, publishers map[string]*Publisher, say func(string)) error {
+	if s.OneTry {
+		if err := w.setTries(ctx, 1); err != nil {
+			return err
+		}
+	}
+	for _, x := range s.Queue {
+		owner := publishers[x.Manifest.ID.Publisher()]
+		sub, err := w.Submit(ctx, owner, x)
+		if err != nil {
+			return fmt.Errorf("submit %s@%s: %w", x.Manifest.ID, x.Manifest.Version, err)
+		}
+		d, err := w.Settle(ctx, owner.Owner, sub.ID)
+		if err != nil {
+			return err
+		}
+		say(fmt.Sprintf("%s is left %s, risk %d", d.Ref(), strings.ReplaceAll(string(d.State), "_", " "), d.Risk))
+		err = w.Hub.Store.Update(ctx, func(tx hub.Tx) error {
+			one, err := tx.Submissions().Get(ctx, sub.ID)
+			if err != nil || x.Age == 0 {
+				return err
+			}
+			one.Created, one.Submitted, one.Updated = one.Created.Add(-x.Age), one.Submitted.Add(-x.Age), one.Updated.Add(-x.Age)
+			return tx.Submissions().Update(ctx, &one)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if s.OneTry {
+		return w.setTries(ctx, hub.Policy{}.WithDefaults().ScanAttempts)
 	}
 	return nil
 }
@@ -105,11 +243,7 @@ func (w *Town) seedCategories(ctx context.Context, s Show) error {
 	if len(s.Categories) == 0 {
 		return nil
 	}
-	admin, err := w.Enrol(ctx, "Ada Admin", hub.RoleAdmin)
-	if err != nil {
-		return err
-	}
-	a, err := w.ActorOf(ctx, admin)
+	a, err := w.admin(ctx)
 	if err != nil {
 		return err
 	}
@@ -148,10 +282,13 @@ var opinions = []struct {
 	{5, ""},
 }
 
+// maxRated is how many ratings of one plugin are made on one day: more are a burst, and held.
+const maxRated = community.BurstFloor
+
 func (w *Town) seedRatings(ctx context.Context, s Show, say func(string)) error {
 	ids := s.ids()
 	random := rand.New(rand.NewPCG(1, 2))
-	n := 0
+	n, rated := 0, map[catalog.PluginID]int{}
 	for i := range s.Raters {
 		p, err := w.Enrol(ctx, fmt.Sprintf("%s %c.", firstNames[i%len(firstNames)], 'A'+rune(i/len(firstNames)%26)))
 		if err != nil {
@@ -163,69 +300,47 @@ func (w *Town) seedRatings(ctx context.Context, s Show, say func(string)) error 
 		}
 		for _, k := range random.Perm(len(ids))[:min(len(ids), 1+random.IntN(3))] {
 			o := opinions[random.IntN(len(opinions))]
-			if _, err := w.Hub.Community.Rate(ctx, a, community.NewRating{Plugin: string(ids[k]), Stars: o.stars, Text: o.text}); err != nil {
+			if rated[ids[k]]++; rated[ids[k]] > maxRated {
+				continue
+			}
+			r, err := w.Hub.Community.Rate(ctx, a, community.NewRating{Plugin: string(ids[k]), Stars: o.stars, Text: o.text})
+			if err != nil {
 				return err
 			}
 			n++
+			if s.Days > 1 {
+				if err := w.dateRating(ctx, r, 1+random.IntN(s.Days-1)); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	say(fmt.Sprintf("%d ratings by %d people", n, s.Raters))
 	return nil
 }
 
-var firstNames = []string{"Mira", "Jonas", "Aiko", "Pedro", "Lena", "Omar", "Sofia", "Tom", "Wei", "Nadia", "Erik", "Zoe"}
-
-// seedTraffic makes up downloads, installs and what went wrong, with weeks and a trend.
-func (w *Town) seedTraffic(ctx context.Context, s Show, say func(string)) error {
-	if s.Days == 0 {
-		return nil
-	}
-	random := rand.New(rand.NewPCG(3, 4))
-	today := hub.Day(time.Now())
-	versions := map[catalog.PluginID][]string{}
-	for _, x := range s.Plugins {
-		versions[x.Manifest.ID] = append(versions[x.Manifest.ID], x.Manifest.Version)
-	}
-	var batch []hub.Tally
-	for k, id := range s.ids() {
-		size := 40 + random.IntN(400)/(k+1)
-		for d := range s.Days {
-			day := today - s.Days + 1 + d
-			week := []float64{1, 1.1, 1.15, 1.1, 1, .6, .55}[(day+3)%7]
-			growth := .5 + float64(d)/float64(s.Days)
-			downloads := int64(float64(size) * week * growth * (.85 + .3*random.Float64()))
-			for v, version := range versions[id] {
-				// The newest version takes over in the second half.
-				part := 1.0 / float64(len(versions[id]))
-				if late := float64(d)/float64(s.Days) - .5; late > 0 && len(versions[id]) > 1 {
-					part = map[bool]float64{true: .2 + 1.5*late, false: (.8 - 1.5*late) / float64(len(versions[id])-1)}[v == len(versions[id])-1]
-				}
-				n := max(int64(float64(downloads)*part), 0)
-				batch = append(batch,
-					hub.Tally{Day: day, Kind: "download", Plugin: string(id), Version: version, N: n},
-					hub.Tally{Day: day, Kind: "active", Plugin: string(id), Version: version, Detail: []string{"3.0.0", "2.9.4"}[random.IntN(2)], N: n * 3})
-				if random.IntN(12) == 0 {
-					batch = append(batch, hub.Tally{Day: day, Kind: "rollback", Plugin: string(id), Version: version, N: 1 + int64(random.IntN(3))})
-				}
-				if random.IntN(8) == 0 {
-					batch = append(batch, hub.Tally{Day: day, Kind: "unhealthy", Plugin: string(id), Version: version, N: 1 + int64(random.IntN(5))})
-				}
-			}
-			for _, other := range s.ids() {
-				if other != id && day > today-28 {
-					batch = append(batch, hub.Tally{Day: day, Kind: "pair", Plugin: string(id), Detail: string(other), N: int64(random.IntN(9))})
-				}
-			}
-		}
-	}
-	for chunk := range slices.Chunk(batch, 2000) {
-		if _, err := w.Hub.Store.Tally(ctx, chunk); err != nil {
+// dateRating puts a rating some days into the past.
+func (w *Town) dateRating(ctx context.Context, r hub.Rating, days int) error {
+	stars, today := fmt.Sprint(r.Stars), hub.Day(r.Created)
+	err := w.Hub.Store.Update(ctx, func(tx hub.Tx) error {
+		one, err := tx.Ratings().Get(ctx, r.Plugin, r.Account)
+		if err != nil {
 			return err
 		}
+		one.Created, one.Updated = one.Created.AddDate(0, 0, -days), one.Updated.AddDate(0, 0, -days)
+		return tx.Ratings().Update(ctx, &one)
+	})
+	if err != nil {
+		return err
 	}
-	say(fmt.Sprintf("%d days of traffic", s.Days))
-	return nil
+	_, err = w.Hub.Store.Tally(ctx, []hub.Tally{
+		{Day: today, Kind: hub.TallyRating, Plugin: r.Plugin, Detail: stars, N: -1},
+		{Day: today - days, Kind: hub.TallyRating, Plugin: r.Plugin, Detail: stars, N: 1},
+	})
+	return err
 }
+
+var firstNames = []string{"Mira", "Jonas", "Aiko", "Pedro", "Lena", "Omar", "Sofia", "Tom", "Wei", "Nadia", "Erik", "Zoe"}
 
 // seedReports files reports, lets a moderator decide one, and issues an advisory.
 func (w *Town) seedReports(ctx context.Context, s Show, say func(string)) error {

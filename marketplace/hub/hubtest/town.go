@@ -25,7 +25,8 @@ import (
 )
 
 // Town is a running hub and people who do in it what people do, through its services and
-// over HTTP: nothing is written past them but roles. It is safe for concurrent use.
+// over HTTP: nothing is written past them but roles, and what lies in the past of a show.
+// It is safe for concurrent use.
 type Town struct {
 	Hub *server.Server
 
@@ -143,6 +144,9 @@ type Plugin struct {
 	Notes publish.Notes // zero: one that says what a release is
 	// Percent is the rollout; 0: 100.
 	Percent int
+	// Age is how long ago [Town.Seed] says that it was published, or submitted when it is
+	// left in the queue.
+	Age time.Duration
 }
 
 // Manifest returns a valid manifest of a plugin without code, to be changed as needed.
