@@ -39,6 +39,8 @@ func conditional(next http.Handler) http.Handler {
 				rec.status = http.StatusNotModified
 				rec.body.Reset()
 			}
+		} else if h.Get("Cache-Control") == "" {
+			h.Set("Cache-Control", "no-store") // that something is not there is for who asked, too
 		}
 		rec.writeTo(w)
 	})

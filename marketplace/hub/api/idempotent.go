@@ -39,7 +39,9 @@ type kept struct {
 }
 
 // idempotent answers a POST with an Idempotency-Key once: the same request with the same
-// key gets the same answer, and does nothing again. A key belongs to its account.
+// key gets the same answer, and does nothing again. A key belongs to its account, and to
+// what the account may do with what it shows: a token for less neither learns nor takes
+// the answers of one for more.
 func (h *Handler) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		key := r.Header.Get("Idempotency-Key")
@@ -59,7 +61,7 @@ func (h *Handler) idempotent(next http.Handler) http.Handler {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", r.Method, r.URL.RequestURI(), body))
-		name := hash(actor.Account + "\n" + key)
+		name := hash(actor.Account + "\n" + reach(actor) + "\n" + key)
 		before, err := h.claim(r.Context(), name, hex.EncodeToString(sum[:]))
 		if err != nil {
 			h.fail(w, r, err)
@@ -79,6 +81,15 @@ func (h *Handler) idempotent(next http.Handler) http.Handler {
 		}
 		rec.writeTo(w)
 	})
+}
+
+// reach says what a token is for; all that are for the same share their keys, as a CI job
+// that tries again has another token. Empty for a session.
+func reach(a hub.Actor) string {
+	if a.Token == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %s %s %q", a.Token.Kind, a.Token.Publisher, a.Token.Plugin, a.Token.Verbs)
 }
 
 // claim takes the key for this request. It returns the answer when there is one.
