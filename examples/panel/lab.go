@@ -11,7 +11,7 @@ import (
 
 // lab breaks things on purpose, so that one can see what the store says then.
 type lab struct {
-	news         func() int                      // how many waves of releases are still to come
+	news         func() int                      // how many waves of releases are still to come; nil: they are a hub's
 	publish      func(ctx context.Context) error // brings out the next one
 	sync         func(ctx context.Context) error // lets the panel hear of it
 	registryDown atomic.Bool
@@ -45,6 +45,11 @@ type labSwitch struct {
 }
 
 func (l *lab) switches() []labSwitch {
+	clock := labSwitch{Name: "clock", Title: "Catalog out of date", What: "Sets this panel's clock ahead by three days, so that the catalog's signatures are past their time.",
+		Do: "Let the catalog expire", Undo: "Set the clock right", On: l.clockAhead.Load()}
+	if l.news == nil {
+		return []labSwitch{clock}
+	}
 	news := labSwitch{Name: "news", Title: "News from the publishers", Do: "Publish the next releases",
 		What: fmt.Sprintf("Builds, signs and publishes newer releases of some plugins, %d more times. The panel finds them at its next sync, which is made at once.", l.news())}
 	if l.news() == 0 {
@@ -54,8 +59,7 @@ func (l *lab) switches() []labSwitch {
 		news,
 		{Name: "registry", Title: "Registry down", What: "Every request to the registry is cut off. What is installed keeps running, and the last good catalog stays searchable.",
 			Do: "Take the registry down", Undo: "Bring it back", On: l.registryDown.Load()},
-		{Name: "clock", Title: "Catalog out of date", What: "Sets this panel's clock ahead by three days, so that the catalog's signatures are past their time.",
-			Do: "Let the catalog expire", Undo: "Set the clock right", On: l.clockAhead.Load()},
+		clock,
 	}
 }
 
@@ -69,9 +73,20 @@ var labTries = []labTry{
 	{"/plugins/p/northwind/notes", "A bad update", "install Notes, then publish the next releases here: 1.1.0 fails its health check and is rolled back by itself; the ones after bring the cure"},
 }
 
+// tries are about the samples, which a panel of a hub has not.
+func (l *lab) tries() []labTry {
+	if l.news == nil {
+		return nil
+	}
+	return labTries
+}
+
 func (l *lab) change(w http.ResponseWriter, r *http.Request) {
-	on := r.PostFormValue("on") == "1"
-	switch r.PostFormValue("switch") {
+	on, name := r.PostFormValue("on") == "1", r.PostFormValue("switch")
+	if l.news == nil && name != "clock" {
+		name = "" // the registry is the hub's
+	}
+	switch name {
 	case "news":
 		ctx := context.WithoutCancel(r.Context()) // going to another page does not stop the publishers
 		if err := errors.Join(l.publish(ctx), l.sync(ctx)); err != nil {

@@ -4,7 +4,10 @@
 //
 //	go run ./examples/panel [-addr 127.0.0.1:8080] [-dir DIR] [-reset]
 //
-// It needs Go to build the sample plugins, and no network.
+// It needs Go to build the sample plugins, and no network. With a hub it has neither
+// registry nor samples of its own, but the hub's plugins, reviews and account:
+//
+//	go run ./examples/panel -hub http://localhost:8090 [-numbers]
 package main
 
 import (
@@ -27,6 +30,7 @@ import (
 	"github.com/souk-dev/souk/catalog/oci"
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace"
+	"github.com/souk-dev/souk/marketplace/link"
 	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/sandbox/safefs"
 	"github.com/souk-dev/souk/verify/sigstore"
@@ -47,6 +51,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	addr := flags.String("addr", "127.0.0.1:8080", "address to listen on")
 	dir := flags.String("dir", "", "directory for everything (default: souk-panel in the user's cache directory)")
 	reset := flags.Bool("reset", false, "begin with nothing: remove what earlier runs left in the directory")
+	hub := flags.String("hub", "", "address of a hub, whose plugins, reviews and account this panel uses")
+	numbers := flags.Bool("numbers", false, "tell the hub once a day what is installed here, when the panel is linked")
 	verbose := flags.Bool("v", false, "log what goes on")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -79,8 +85,18 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err != nil {
 		return fmt.Errorf("listen (choose another address with -addr): %w", err)
 	}
-	return serve(ctx, ln, *dir, out, log)
+	return serve(ctx, ln, choices{dir: *dir, hub: *hub, numbers: *numbers}, out, log)
 }
+
+// choices are what the command line says.
+type choices struct {
+	dir     string
+	hub     string // empty: a registry and samples of its own
+	numbers bool
+}
+
+// panelVersion is what plugins and the hub are told.
+const panelVersion = "3.0.0"
 
 // lock keeps a second panel out of dir: two would sign two catalogs with one number.
 func lock(dir string) (unlock func() error, err error) {
@@ -100,39 +116,55 @@ func lock(dir string) (unlock func() error, err error) {
 
 // clear removes what this program put into dir, and nothing else.
 func clear(dir string) error {
+	hubs, err := filepath.Glob(filepath.Join(dir, "hub-*"))
+	if err != nil {
+		return err
+	}
 	for _, name := range []string{"registry", "keys", "panel", "wasm-cache"} {
-		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+		hubs = append(hubs, filepath.Join(dir, name))
+	}
+	for _, name := range hubs {
+		if err := os.RemoveAll(name); err != nil {
 			return fmt.Errorf("reset: %w", err)
 		}
 	}
 	return nil
 }
 
-func serve(ctx context.Context, ln net.Listener, dir string, out io.Writer, log *slog.Logger) (err error) {
+func serve(ctx context.Context, ln net.Listener, c choices, out io.Writer, log *slog.Logger) (err error) {
 	defer func() {
 		if cerr := ln.Close(); !errors.Is(cerr, net.ErrClosed) {
 			err = errors.Join(err, cerr)
 		}
 	}()
 	lab := &lab{}
-	shop, err := openRegistry(ctx, dir, lab, out, log)
-	if err != nil {
+	var from supply
+	var shop *registry
+	kept := c.dir // where what is installed is kept
+	if c.hub == "" {
+		if shop, err = openRegistry(ctx, c.dir, lab, out, log); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, shop.close()) }()
+		from = supply{"demo", shop.catalogRef(), shop.root}
+	} else if from, kept, err = openHub(ctx, c.dir, c.hub, out); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, shop.close()) }()
 
-	h, err := newHost(ctx, filepath.Join(dir, "wasm-cache"), log)
+	h, err := newHost(ctx, filepath.Join(c.dir, "wasm-cache"), log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close(context.WithoutCancel(ctx))) }()
 
-	m, err := openMarket(filepath.Join(dir, "panel"), shop, h, lab, log)
+	m, err := openMarket(filepath.Join(kept, "panel"), from, h, lab, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	lab.news, lab.publish, lab.sync = shop.news, shop.publishWave, m.Sync
+	if shop != nil {
+		lab.news, lab.publish, lab.sync = shop.news, shop.publishWave, m.Sync
+	}
 	if err := m.Sync(ctx); err != nil {
 		log.Warn("first sync", "err", err) // the store shows it, with the last good catalog
 	}
@@ -143,6 +175,14 @@ func serve(ctx context.Context, ln net.Listener, dir string, out io.Writer, log 
 	if err != nil {
 		return err
 	}
+	var linked *link.Link
+	if c.hub != "" {
+		if linked, err = openLink(kept, c.hub, h.facts().Hostname, m, c.numbers, log); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, linked.Close()) }()
+		p.community, p.source = linked, from.source
+	}
 	pages, err := p.handler()
 	if err != nil {
 		return err
@@ -150,12 +190,17 @@ func serve(ctx context.Context, ln net.Listener, dir string, out io.Writer, log 
 	if !loopback {
 		fmt.Fprintf(out, "This address can be reached by others. To be the administrator, give this token: %s\n", u.token)
 	}
-	fmt.Fprintf(out, "Open http://%s/plugins/ in a browser. Ctrl-C ends it; what you install is kept in %s.\n", display(ln.Addr()), dir)
+	fmt.Fprintf(out, "Open http://%s/plugins/ in a browser. Ctrl-C ends it; what you install is kept in %s.\n", display(ln.Addr()), kept)
 
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	updates := make(chan error, 1)
+	updates := make(chan error, 2)
 	go func() { updates <- m.Run(running) }()
+	if linked != nil {
+		go func() { updates <- linked.Run(running) }()
+	} else {
+		updates <- nil
+	}
 	server := &http.Server{Handler: pages, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return running }}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(ln) }()
@@ -168,20 +213,22 @@ func serve(ctx context.Context, ln net.Listener, dir string, out io.Writer, log 
 		err = server.Shutdown(bounded)
 	}
 	stop()
-	if uerr := <-updates; uerr != nil && !errors.Is(uerr, context.Canceled) {
-		err = errors.Join(err, uerr)
+	for range 2 {
+		if uerr := <-updates; uerr != nil && !errors.Is(uerr, context.Canceled) {
+			err = errors.Join(err, uerr)
+		}
 	}
 	return err
 }
 
 // openMarket is what a panel does to have a marketplace: name its catalog, its root
 // of trust, who checks signatures, what runs plugins and what these may be granted.
-func openMarket(dir string, shop *registry, h *host, lab *lab, log *slog.Logger) (*marketplace.Market, error) {
-	src, err := oci.New(shop.catalogRef(), oci.Options{Credentials: oci.Anonymous, Log: log})
+func openMarket(dir string, from supply, h *host, lab *lab, log *slog.Logger) (*marketplace.Market, error) {
+	src, err := oci.New(from.catalog, oci.Options{Credentials: oci.Anonymous, Log: log})
 	if err != nil {
 		return nil, err
 	}
-	trust, err := tuf.New(shop.root, tuf.Options{Name: "demo"})
+	trust, err := tuf.New(from.root, tuf.Options{Name: from.source})
 	if err != nil {
 		return nil, err
 	}
@@ -190,10 +237,10 @@ func openMarket(dir string, shop *registry, h *host, lab *lab, log *slog.Logger)
 		return nil, err
 	}
 	return marketplace.Open(dir, marketplace.Options{
-		Sources:  []marketplace.Source{{Name: "demo", Source: src, Trust: trust}},
+		Sources:  []marketplace.Source{{Name: from.source, Source: src, Trust: trust}},
 		Verifier: signed,
 		Host:     h,
-		Panel:    "3.0.0",
+		Panel:    panelVersion,
 		Policy:   policy,
 		Gate:     install.Gate{OK: 3, Within: 10 * time.Second, Every: 300 * time.Millisecond},
 		Now:      lab.now,

@@ -29,6 +29,9 @@ type panel struct {
 	log     *slog.Logger
 	pages   *template.Template
 	version string // of the panel's own static files
+
+	community store.Community // nil: there is no hub
+	source    string          // of the plugins that it speaks about
 }
 
 func newPanel(m *marketplace.Market, h *host, u *users, l *lab, log *slog.Logger) (*panel, error) {
@@ -50,6 +53,9 @@ func (p *panel) handler() (http.Handler, error) {
 		Layout:   p.storePage,
 		Now:      p.lab.now,
 		Log:      p.log,
+
+		Community:       p.community,
+		CommunitySource: p.source,
 	})
 	if err != nil {
 		return nil, err
@@ -162,6 +168,6 @@ func (p *panel) dashboard(w http.ResponseWriter, r *http.Request) {
 
 func (p *panel) labPage(w http.ResponseWriter, r *http.Request) {
 	p.own(w, r, "Lab", "lab", map[string]any{
-		"Switches": p.lab.switches(), "Tries": labTries, "Admin": p.users.role(r) == roleAdmin,
+		"Switches": p.lab.switches(), "Tries": p.lab.tries(), "Admin": p.users.role(r) == roleAdmin,
 	})
 }

@@ -64,7 +64,7 @@ func TestCommunityPagesInEveryState(t *testing.T) {
 	}{
 		{"reviews", "p/acme/backup/reviews", func(*community) {}, admin, []string{
 			"4.3", "128 ratings", `aria-label="How many gave which rating"`, "5 stars", "of 128 ratings", `href="/plugins/p/acme/backup/reviews?stars=5"`, "Most helpful", "Bob Field", "Restored a whole server",
-			"Installed, shown by the panel", "The publisher answers", "Since 2.1 the page shows", `aria-pressed="true"`, "Your review", "Does what it says.", "Change it", `value="4" required checked`, "/reviews/delete", "Read from the hub at", "hub.example.org", "More reviews", "Report this plugin",
+			"Has it installed", "The publisher answers", "Since 2.1 the page shows", `aria-pressed="true"`, "Your review", "Does what it says.", "Change it", `value="4" required checked`, "/reviews/delete", "Read from the hub at", "hub.example.org", "More reviews", "Report this plugin",
 		}, []string{"Link this panel", "does not answer"}},
 		{"none of mine", "p/acme/backup/reviews", func(c *community) { c.mine = nil }, admin, []string{"Write a review", "Publish the review", "under the name Mira Neu", `type="radio"`}, []string{"Change it", "checked>"}},
 		{"held", "p/acme/backup/reviews", func(c *community) { c.mine.Held = true }, admin, []string{"Held", "a moderator of the hub looks at them first"}, nil},

@@ -57,6 +57,7 @@ function again() {
   if (ms) setTimeout(async () => { if (!document.hidden) await refresh(); again(); }, ms);
 }
 again();
+document.querySelector('.souk-tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
 
 // souk-live listens to what goes on while the page is visible: a hidden tab keeps
 // no connection, and catches up when it is shown.
