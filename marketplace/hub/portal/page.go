@@ -105,7 +105,14 @@ func (h *Handler) parse() (*template.Template, error) {
 			}
 			return s
 		},
-		"prose":   func(s string) template.HTML { return markdown.Render([]byte(s), "", nil) },
+		"prose": func(s string) template.HTML { return markdown.Render([]byte(s), "", nil) },
+		"notes": func(s string, level int) template.HTML {
+			out := string(markdown.Render([]byte(s), "", nil))
+			for _, tag := range []string{"<h", "</h"} { // the kinds of note, which Markdown has two levels above
+				out = strings.ReplaceAll(out, tag+"5>", fmt.Sprintf("%s%d>", tag, level))
+			}
+			return template.HTML(out)
+		},
 		"web":     webAddress,
 		"list":    func(s ...string) []string { return s },
 		"inc":     func(n int) int { return n + 1 },
