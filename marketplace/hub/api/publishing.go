@@ -339,12 +339,18 @@ func (h *Handler) pluginRoutes() {
 			}))
 		})
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}", id: "getPlugin", tag: "plugins", public: true, summary: "A plugin"},
-		func(ctx context.Context, _ hub.Actor, in *OfPlugin) (*reply[hub.Plugin], error) {
+		func(ctx context.Context, a hub.Actor, in *OfPlugin) (*reply[hub.Plugin], error) {
+			if err := p.MayKnow(ctx, a, in.id()); err != nil {
+				return nil, err
+			}
 			return body(p.Plugin(ctx, in.id()))
 		})
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/releases", id: "listReleases", tag: "plugins", public: true,
 		summary: "A plugin's releases, newest version first"},
-		func(ctx context.Context, _ hub.Actor, in *OfPlugin) (*reply[[]hub.Release], error) {
+		func(ctx context.Context, a hub.Actor, in *OfPlugin) (*reply[[]hub.Release], error) {
+			if err := p.MayKnow(ctx, a, in.id()); err != nil {
+				return nil, err
+			}
 			list, err := p.Releases(ctx, in.id())
 			return body(notNil(list), err)
 		})
@@ -353,7 +359,10 @@ func (h *Handler) pluginRoutes() {
 		Version string `path:"version" maxLength:"64"`
 	}
 	route(h, op{method: http.MethodGet, path: "/plugins/{publisher}/{name}/releases/{version}", id: "getRelease", tag: "plugins", public: true, summary: "A release"},
-		func(ctx context.Context, _ hub.Actor, in *OfRelease) (*reply[hub.Release], error) {
+		func(ctx context.Context, a hub.Actor, in *OfRelease) (*reply[hub.Release], error) {
+			if err := p.MayKnow(ctx, a, in.id()); err != nil {
+				return nil, err
+			}
 			return body(p.Release(ctx, in.id(), in.Version))
 		})
 	route(h, op{method: http.MethodPut, path: "/plugins/{publisher}/{name}/releases/{version}/rollout", id: "setRollout", tag: "releases",

@@ -4,13 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/souk-dev/souk/marketplace/hub"
 )
 
 const maxMembers = 100 // of a publisher
 
+// For leftFor after somebody left a publisher they do not review for it.
+const (
+	onceLeft = "left"
+	leftFor  = 90 * 24 * time.Hour
+)
+
+func leftKey(namespace, account string) string { return namespace + " " + account }
+
 // SetMember adds an account to a publisher, or changes its role. The last owner stays one.
+// Reviewers, moderators and administrators are not added: nobody decides about their own
+// publisher, so that one could choose by whom it is not judged. They take part by a
+// publisher that they make, or that is handed over to them.
 func (s *Service) SetMember(ctx context.Context, a hub.Actor, namespace, account string, role hub.MemberRole) error {
 	if err := a.May(hub.ActPublisherMembers, hub.Object{Publisher: namespace}); err != nil {
 		return err
@@ -40,6 +52,9 @@ func (s *Service) SetMember(ctx context.Context, a hub.Actor, namespace, account
 			if old.Account == account {
 				m.Added, known = old.Added, true
 			}
+		}
+		if !known && len(acc.Roles) > 0 && !a.System {
+			return fmt.Errorf("%s is of this hub's staff, who are not added by others: %w", account, hub.ErrState)
 		}
 		if !known && len(all) >= maxMembers {
 			return &hub.LimitError{What: fmt.Sprintf("%d members a publisher", maxMembers)}
@@ -80,7 +95,7 @@ func (s *Service) RemoveMember(ctx context.Context, a hub.Actor, namespace, acco
 		if _, err := tx.Members().Get(ctx, namespace, account); err != nil {
 			return err
 		}
-		if err := removeMember(ctx, tx, namespace, account); err != nil {
+		if err := removeMember(ctx, tx, now, namespace, account); err != nil {
 			return err
 		}
 		return hub.Record(ctx, tx, a, now, hub.ActPublisherMembers, "publisher "+namespace, map[string]any{"account": account, "removed": true})
@@ -88,9 +103,14 @@ func (s *Service) RemoveMember(ctx context.Context, a hub.Actor, namespace, acco
 }
 
 // removeMember removes a membership and what acts by it: tokens and hooks for this
-// publisher, and workloads whose tokens would act for the account.
-func removeMember(ctx context.Context, tx hub.Tx, namespace, account string) error {
+// publisher, and workloads whose tokens would act for the account. That there was one is
+// remembered for a while, see [mayReview].
+func removeMember(ctx context.Context, tx hub.Tx, now time.Time, namespace, account string) error {
 	if err := tx.Members().Delete(ctx, namespace, account); err != nil {
+		return err
+	}
+	left := hub.Once{Kind: onceLeft, Key: leftKey(namespace, account), Created: now, Expires: now.Add(leftFor)}
+	if err := tx.Onces().Put(ctx, &left); err != nil {
 		return err
 	}
 	if _, err := tx.Tokens().DeleteWhere(ctx, hub.Eq("account", account), hub.Eq("publisher", namespace)); err != nil {

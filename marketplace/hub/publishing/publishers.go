@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/marketplace/hub"
@@ -203,10 +204,14 @@ func (s *Service) Inside(ctx context.Context, a hub.Actor, namespace string) (In
 	})
 }
 
-// Mine returns the publishers that who asks is a member of.
+// Mine returns the publishers that who asks is a member of, by a token those that it is
+// for.
 func (s *Service) Mine(ctx context.Context, a hub.Actor) ([]hub.Publisher, error) {
 	if a.Account == "" {
 		return nil, hub.ErrUnauthenticated
+	}
+	if t := a.Token; t != nil && !slices.Contains(t.Verbs, hub.VerbRead) {
+		return nil, fmt.Errorf("publishers: %w: the token lacks the scope %q", hub.ErrForbidden, hub.VerbRead)
 	}
 	return inView(ctx, s, func(tx hub.Tx) ([]hub.Publisher, error) {
 		ms, err := tx.Members().List(ctx, hub.Query{Where: []hub.Cond{hub.Eq("account", a.Account)}})

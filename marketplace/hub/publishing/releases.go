@@ -8,12 +8,13 @@ import (
 	"github.com/souk-dev/souk/marketplace/hub"
 )
 
-// Release returns a published release.
+// Release returns a published release. It asks for no right, see [Service.MayKnow].
 func (s *Service) Release(ctx context.Context, plugin, version string) (hub.Release, error) {
 	return inView(ctx, s, func(tx hub.Tx) (hub.Release, error) { return tx.Releases().Get(ctx, plugin, version) })
 }
 
-// Releases returns a plugin's releases, newest version first.
+// Releases returns a plugin's releases, newest version first. It asks for no right, see
+// [Service.MayKnow].
 func (s *Service) Releases(ctx context.Context, plugin string) ([]hub.Release, error) {
 	return inView(ctx, s, func(tx hub.Tx) ([]hub.Release, error) {
 		if _, err := tx.Plugins().Get(ctx, plugin); err != nil {
@@ -23,9 +24,19 @@ func (s *Service) Releases(ctx context.Context, plugin string) ([]hub.Release, e
 	})
 }
 
-// Plugin returns a plugin.
+// Plugin returns a plugin. It asks for no right, see [Service.MayKnow].
 func (s *Service) Plugin(ctx context.Context, id string) (hub.Plugin, error) {
 	return inView(ctx, s, func(tx hub.Tx) (hub.Plugin, error) { return tx.Plugins().Get(ctx, id) })
+}
+
+// MayKnow is [hub.ErrNotFound] for a plugin that is not listed, to who does not belong to
+// its publisher or the hub's staff: it is not published yet, or a moderator hid it.
+func (s *Service) MayKnow(ctx context.Context, a hub.Actor, plugin string) error {
+	p, err := s.Plugin(ctx, plugin)
+	if err == nil && p.State != hub.PluginListed && a.May(hub.ActSubmissionRead, of(plugin)) != nil {
+		err = fmt.Errorf("plugin %.90s: %w", plugin, hub.ErrNotFound)
+	}
+	return err
 }
 
 // of is the plugin as an object of rules.

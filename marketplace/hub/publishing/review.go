@@ -165,7 +165,7 @@ func (s *Service) Decide(ctx context.Context, a hub.Actor, id string, d Decision
 	}
 	now := s.now()
 	return s.change(ctx, a, hub.ActReviewDecide, id, func(tx hub.Tx, sub *hub.Submission) error {
-		if err := mayReview(ctx, tx, a, *sub); err != nil {
+		if err := mayReview(ctx, tx, now, a, *sub); err != nil {
 			return err
 		}
 		if d.Round != sub.Round || d.Digest != sub.Digest {
@@ -205,33 +205,62 @@ func (s *Service) Decide(ctx context.Context, a hub.Actor, id string, d Decision
 	})
 }
 
-// standing counts the approvals of those who still do not belong to the publisher.
+// standing counts the approvals of those who are still reviewers, and neither belong to
+// the publisher nor are about to.
 func standing(ctx context.Context, tx hub.Tx, all []hub.Review, sub hub.Submission) (n int, err error) {
 	for _, r := range all {
-		switch _, err := tx.Members().Get(ctx, sub.Publisher, r.Reviewer); {
-		case errors.Is(err, hub.ErrNotFound):
-			n++
-		case err != nil:
-			return 0, err
+		if r.Reviewer != "" { // not the written policy
+			acc, err := tx.Accounts().Get(ctx, r.Reviewer)
+			if errors.Is(err, hub.ErrNotFound) || err == nil && (acc.State != hub.AccountActive || !slices.Contains(acc.Roles, hub.RoleReviewer)) {
+				continue
+			}
+			if err != nil {
+				return 0, err
+			}
+			switch err := apart(ctx, tx, r.Created, r.Reviewer, sub.Publisher); {
+			case errors.Is(err, hub.ErrForbidden):
+				continue
+			case err != nil:
+				return 0, err
+			}
 		}
+		n++
 	}
 	return n, nil
 }
 
-// mayReview refuses who submitted it or is a member of its publisher, by what the store
+// apart is [hub.ErrForbidden] for who belongs to a publisher, left it lately, or is to be
+// given it.
+func apart(ctx context.Context, tx hub.Tx, now time.Time, account, publisher string) error {
+	switch _, err := tx.Members().Get(ctx, publisher, account); {
+	case err == nil:
+		return fmt.Errorf("nobody reviews for a publisher they belong to: %w", hub.ErrForbidden)
+	case !errors.Is(err, hub.ErrNotFound):
+		return err
+	}
+	switch left, err := tx.Onces().Get(ctx, onceLeft, leftKey(publisher, account)); {
+	case err == nil && now.Before(left.Expires):
+		return fmt.Errorf("nobody reviews for a publisher they left less than %d days ago: %w", int(leftFor.Hours()/24), hub.ErrForbidden)
+	case err != nil && !errors.Is(err, hub.ErrNotFound):
+		return err
+	}
+	switch t, err := openTransfer(ctx, tx, publisher); {
+	case err == nil && t.State == hub.TransferAccepted && t.To == account:
+		return fmt.Errorf("nobody reviews for a publisher that is handed over to them: %w", hub.ErrForbidden)
+	case err != nil && !errors.Is(err, hub.ErrNotFound):
+		return err
+	}
+	return nil
+}
+
+// mayReview refuses who submitted it or has to do with its publisher, by what the store
 // says now: an Actor may have been made before.
-func mayReview(ctx context.Context, tx hub.Tx, a hub.Actor, sub hub.Submission) error {
+func mayReview(ctx context.Context, tx hub.Tx, now time.Time, a hub.Actor, sub hub.Submission) error {
 	if a.System || a.Account == "" {
 		return fmt.Errorf("a review is a person's: %w", hub.ErrForbidden)
 	}
 	if a.Account == sub.By {
 		return fmt.Errorf("nobody reviews what they submitted: %w", hub.ErrForbidden)
 	}
-	switch _, err := tx.Members().Get(ctx, sub.Publisher, a.Account); {
-	case err == nil:
-		return fmt.Errorf("nobody reviews for a publisher they belong to: %w", hub.ErrForbidden)
-	case !errors.Is(err, hub.ErrNotFound):
-		return err
-	}
-	return nil
+	return apart(ctx, tx, now, a.Account, sub.Publisher)
 }

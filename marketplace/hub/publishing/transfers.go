@@ -271,7 +271,7 @@ func (s *Service) transferJob(ctx context.Context, j hub.Job) error {
 		if err := s.tellTransfer(ctx, tx, system, hub.ActTransferAccept, *t, "was handed over"); err != nil {
 			return err
 		}
-		return replaceMembers(ctx, tx, *t)
+		return replaceMembers(ctx, tx, s.now(), *t)
 	})
 	return unlessGone(err)
 }
@@ -280,14 +280,14 @@ func (s *Service) transferJob(ctx context.Context, j hub.Job) error {
 // ones acts any more: their tokens and workloads go, and with them the proofs of who
 // the publisher was. Signers stay, so that what they signed stays installable; the new
 // owner revokes them when that is right.
-func replaceMembers(ctx context.Context, tx hub.Tx, t hub.Transfer) error {
+func replaceMembers(ctx context.Context, tx hub.Tx, now time.Time, t hub.Transfer) error {
 	all, err := members(ctx, tx, t.Publisher)
 	if err != nil {
 		return err
 	}
 	for _, m := range all {
 		if m.Account != t.To {
-			if err := removeMember(ctx, tx, t.Publisher, m.Account); err != nil {
+			if err := removeMember(ctx, tx, now, t.Publisher, m.Account); err != nil {
 				return err
 			}
 		}
