@@ -3,6 +3,7 @@ package portal_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
@@ -261,4 +262,45 @@ func TestReportAndAppeal(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, words(w.page(w.olga, a.To())), "It was decided in your favour You are right.")
 	w.page(nil, "/plugins/acme/backup")
+}
+
+// TestSuspended may read, and appeal.
+func TestSuspended(t *testing.T) {
+	t.Parallel()
+	w := newTown(t, server.Options{})
+	d, err := w.Hub.Community.Decide(t.Context(), w.Actor(w.mo), community.NewDecision{
+		Kind: hub.DecisionSuspend, Subject: hub.SubjectAccount, About: w.uma.Account, Text: "It wrote the same rating everywhere.",
+	})
+	require.NoError(t, err)
+	w.uma = w.Person("Uma User") // the session has ended
+	page := w.page(w.uma, "/")
+	assert.Contains(t, words(page), "Your account is suspended.")
+	assert.Contains(t, page, `href="/appeals/new"`)
+	assert.Contains(t, w.page(w.uma, "/appeals/new"), "/appeals/new?decision="+d.ID)
+	assert.Contains(t, w.page(w.uma, "/decisions/"+d.ID), "the same rating everywhere")
+	for path, form := range map[string][]string{
+		"/plugins/acme/backup/rating": {"stars", "5"}, "/publish": {"namespace", "uma", "name", "Uma"}, "/hooks": {"url", "https://h.example/", "kind", "release.published"},
+	} {
+		assert.Equal(t, http.StatusForbidden, w.post(w.uma, path, form...).Status, path)
+	}
+	for _, path := range []string{"/account", "/account/security", "/account/tokens", "/account/panels", "/account/hooks", "/notices", "/publish", "/link", "/plugins/acme/backup/ratings"} {
+		w.page(w.uma, path)
+	}
+	a := w.posted(w.uma, "/appeals", "decision", d.ID, "text", "That was somebody else.")
+	assert.Contains(t, w.page(w.uma, a.To()), "That was somebody else.")
+}
+
+func BenchmarkPages(b *testing.B) {
+	w := hubtest.New(b, hubtest.Options{Seed: true})
+	for _, path := range []string{"/", "/plugins", "/plugins/acme/backup", "/plugins/acme/backup/ratings"} {
+		b.Run(path, func(b *testing.B) {
+			for b.Loop() {
+				res := httptest.NewRecorder()
+				w.Hub.ServeHTTP(res, httptest.NewRequestWithContext(b.Context(), http.MethodGet, w.URL+path, nil))
+				if res.Code != http.StatusOK {
+					b.Fatal(res.Code)
+				}
+			}
+		})
+	}
 }

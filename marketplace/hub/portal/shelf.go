@@ -4,6 +4,9 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/marketplace/hub/insight"
@@ -75,6 +78,42 @@ func (h *Handler) shelfOf(ctx context.Context, q publishing.ShelfQuery) ([]card,
 	return out, list.Next, err
 }
 
+// figures are the numbers of the whole hub, which take a look at everything to count. They
+// are kept for figuresFor; while somebody counts anew, others see the ones before.
+type figures struct {
+	counting sync.Mutex
+	kept     atomic.Pointer[countedAt]
+}
+
+type countedAt struct {
+	insight.PublicNumbers
+	at time.Time
+}
+
+const figuresFor = time.Minute
+
+func (h *Handler) publicNumbers(ctx context.Context) (insight.PublicNumbers, error) {
+	f, now := &h.figures, h.o.Env.Now()
+	known := f.kept.Load()
+	if known != nil && now.Sub(known.at) < figuresFor {
+		return known.PublicNumbers, nil
+	}
+	if known == nil {
+		f.counting.Lock()
+	} else if !f.counting.TryLock() {
+		return known.PublicNumbers, nil
+	}
+	defer f.counting.Unlock()
+	if known = f.kept.Load(); known != nil && now.Sub(known.at) < figuresFor {
+		return known.PublicNumbers, nil // somebody was faster
+	}
+	n, err := h.o.Insight.Public(ctx)
+	if err == nil {
+		f.kept.Store(&countedAt{n, now})
+	}
+	return n, err
+}
+
 type frontPage struct {
 	Numbers          insight.PublicNumbers
 	Featured, Latest []card
@@ -86,7 +125,7 @@ const shownOnFront = 6
 func (h *Handler) front(w http.ResponseWriter, r *http.Request, a hub.Actor) error {
 	var p frontPage
 	var err error
-	if p.Numbers, err = h.o.Insight.Public(r.Context()); err != nil {
+	if p.Numbers, err = h.publicNumbers(r.Context()); err != nil {
 		return err
 	}
 	if p.Featured, _, err = h.shelfOf(r.Context(), publishing.ShelfQuery{Featured: true, Limit: shownOnFront}); err != nil {
