@@ -17,4 +17,11 @@
 //   - Dangerous things ask for a recent proof of the person, and say so.
 //
 // The portal speaks English only.
+//
+// # Not built
+//
+// A plugin's page has no README and no pictures: the hub reads packages to check them and
+// keeps none of them unpacked; panels show both. People are added to a publisher by the
+// number of their account, as nobody is found by name or mail address. The statement of a
+// hand-over is signed outside, with any tool that makes the bundle.
 package portal

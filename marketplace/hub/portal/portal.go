@@ -51,6 +51,8 @@ type Handler struct {
 	pages  *template.Template
 	mux    *http.ServeMux
 	serve  http.Handler
+
+	figures figures
 }
 
 // New returns the portal.
