@@ -18,6 +18,7 @@
 //   - The name in the Host header is the hub's own, an address, or localhost.
 //   - An address behind a proxy is believed from the proxies named in [Options.Proxies]
 //     only.
+//   - A body comes within a minute, so that nobody holds connections by sending slowly.
 //   - Limits are kept per process, see [Limits]; answers have RateLimit and RateLimit-Policy
 //     headers (draft-ietf-httpapi-ratelimit-headers-10).
 //   - Logs have the path, never the query, a header or a body.

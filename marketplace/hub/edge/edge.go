@@ -38,8 +38,11 @@ type Options struct {
 	// Proxies are the networks of proxies whose X-Forwarded-For is believed. Empty: none.
 	Proxies []netip.Prefix
 	Limits  Limits
-	Now     func() time.Time // nil: time.Now
-	Log     *slog.Logger     // nil: nothing is logged
+	// BodyTime is how long a request may take to send its body. 0: a minute. Requests
+	// are small; who sends a byte now and then holds a connection and memory.
+	BodyTime time.Duration
+	Now      func() time.Time // nil: time.Now
+	Log      *slog.Logger     // nil: nothing is logged
 }
 
 // Edge wraps handlers. It is safe for concurrent use.
@@ -61,6 +64,9 @@ func New(o Options) (*Edge, error) {
 	}
 	if base.Scheme == "http" && !local(base.Hostname()) {
 		return nil, fmt.Errorf("edge: base address %s: without https only a loopback address is served, because cookies and tokens would be read on the way", o.BaseURL)
+	}
+	if o.BodyTime == 0 {
+		o.BodyTime = time.Minute
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -138,6 +144,7 @@ func (e *Edge) Wrap(next http.Handler, fail Fail) http.Handler {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		defer e.recovered(w, r, fail)
+		e.hurry(w, r)
 		if !e.hostAllowed(r.Host) {
 			e.o.Log.Warn("request for a host that is not this hub", "host", r.Host, "hint", "add it to Options.Hosts")
 			fail(w, r, ErrHost)
@@ -166,6 +173,13 @@ func (e *Edge) Wrap(next http.Handler, fail Fail) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// hurry bounds how long the body may take, by the clock of the system as connections are.
+func (e *Edge) hurry(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 {
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(e.o.BodyTime)) //nolint:errcheck // what has no deadlines is no connection
+	}
 }
 
 // recovered answers for a handler that panicked.
@@ -302,7 +316,8 @@ func requestID() string {
 func (e *Edge) Address(r *http.Request) netip.Addr { return e.address(r) }
 
 // Bound returns a handler for programs that have a way of their own to say who they are:
-// of all that Wrap does it only counts, by address, and answers 429 to who asks too often.
+// of all that Wrap does it only counts, by address, answers 429 to who asks too often, and
+// bounds how long a body takes.
 func (e *Edge) Bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := e.limits.spend(w, r, "b "+Network(e.address(r)), e.o.Now()); err != nil {
@@ -310,6 +325,7 @@ func (e *Edge) Bound(next http.Handler) http.Handler {
 			http.Error(w, err.Error(), http.StatusTooManyRequests)
 			return
 		}
+		e.hurry(w, r)
 		next.ServeHTTP(w, r)
 	})
 }

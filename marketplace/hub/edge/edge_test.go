@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -215,4 +218,28 @@ func BenchmarkWrap(b *testing.B) {
 	for b.Loop() {
 		ask(h, "GET", "/", "Authorization", "Bearer souk_good")
 	}
+}
+
+// TestSlowBodies: who sends a body a byte at a time is not waited for.
+func TestSlowBodies(t *testing.T) {
+	t.Parallel()
+	e, err := edge.New(edge.Options{Authenticator: people{}, Cookie: "c", BaseURL: "http://localhost", BodyTime: 200 * time.Millisecond})
+	require.NoError(t, err)
+	read := make(chan error, 2)
+	web := httptest.NewServer(e.Wrap(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, err := io.ReadAll(r.Body)
+		read <- err
+	}), func(http.ResponseWriter, *http.Request, error) {}))
+	t.Cleanup(web.Close)
+	res, err := http.Post(web.URL, "text/plain", strings.NewReader("at once"))
+	require.NoError(t, err)
+	require.NoError(t, res.Body.Close())
+	require.NoError(t, <-read)
+
+	c, err := net.Dial("tcp", web.Listener.Addr().String())
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, c.Close()) })
+	_, err = io.WriteString(c, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx")
+	require.NoError(t, err)
+	require.ErrorIs(t, <-read, os.ErrDeadlineExceeded)
 }
