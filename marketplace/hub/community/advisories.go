@@ -121,7 +121,8 @@ func advised(ctx context.Context, tx hub.Tx, a hub.Actor, adv hub.Advisory, kind
 }
 
 // RescindAdvisory takes an advisory back. It stays in the catalog as rescinded. One that
-// is rescinded already is [hub.ErrState].
+// is rescinded already is [hub.ErrState], and one about a publisher that the actor is a
+// member of [hub.ErrForbidden].
 func (s *Service) RescindAdvisory(ctx context.Context, a hub.Actor, id, why string) (hub.Advisory, error) {
 	var out hub.Advisory
 	if err := a.May(hub.ActAdvisoryIssue, hub.Object{}); err != nil {
@@ -136,8 +137,12 @@ func (s *Service) RescindAdvisory(ctx context.Context, a hub.Actor, id, why stri
 		if err != nil {
 			return err
 		}
-		if err := a.May(hub.ActAdvisoryIssue, hub.Object{Publisher: adv.Publisher, Plugin: adv.Plugin}); err != nil {
+		o := hub.Object{Publisher: adv.Publisher, Plugin: adv.Plugin}
+		if err := a.May(hub.ActAdvisoryIssue, o); err != nil {
 			return err
+		}
+		if err := a.May(hub.ActReportDecide, o); err != nil {
+			return err // warning of one's own plugin is right, ending the warning is for others
 		}
 		out, err = s.rescind(ctx, tx, a, adv, why, s.now())
 		return err

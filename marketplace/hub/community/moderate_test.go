@@ -433,6 +433,10 @@ func TestAdvisories(t *testing.T) {
 	}
 	_, err = w.RescindAdvisory(ctx, w.eve, first.ID, "No.")
 	assert.ErrorIs(t, err, hub.ErrForbidden)
+	own := w.mod
+	own.Memberships = map[string]hub.MemberRole{"acme": hub.MemberMaintainer}
+	_, err = w.RescindAdvisory(ctx, own, first.ID, "Fixed.")
+	assert.ErrorIs(t, err, hub.ErrForbidden, "nobody ends a warning of their own plugin")
 	got, err := w.RescindAdvisory(ctx, w.mod, first.ID, "Fixed.")
 	require.NoError(t, err)
 	assert.False(t, got.Body.Active(w.clock().Add(1e9)))
