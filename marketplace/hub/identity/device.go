@@ -162,8 +162,12 @@ func (s *Service) DeviceByUserCode(ctx context.Context, actor hub.Actor, userCod
 	return s.withDevice(ctx, actor, userCode, func(hub.Tx, *hub.DeviceGrant, time.Time) error { return nil })
 }
 
-// ApproveDevice links the panel that waits with a code to the actor's account.
+// ApproveDevice links the panel that waits with a code to the actor's account. A person
+// does it: no token makes another one, which would live on when it is revoked.
 func (s *Service) ApproveDevice(ctx context.Context, actor hub.Actor, userCode string) error {
+	if actor.Token != nil {
+		return fmt.Errorf("link a panel: %w: needs a person who is signed in, not a token", hub.ErrForbidden)
+	}
 	_, err := s.withDevice(ctx, actor, userCode, func(tx hub.Tx, g *hub.DeviceGrant, now time.Time) error {
 		switch n, err := tx.Panels().Count(ctx, hub.Eq("account", actor.Account), hub.Unset("revoked")); {
 		case err != nil:

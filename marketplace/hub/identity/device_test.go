@@ -136,6 +136,17 @@ func TestApprovalOfWhoWasSuspended(t *testing.T) {
 	assert.ErrorIs(t, w.ApproveDevice(w.ctx(), w.actor("mira"), started.UserCode), hub.ErrForbidden)
 }
 
+// A token, whatever it is for, links no panel: that would be another token, which lives on.
+func TestTokensLinkNothing(t *testing.T) {
+	w := newWorld(t)
+	mira := w.actor("mira")
+	started := must(w.StartDevice(w.ctx(), panelRequest("web-1")))
+	raw, _ := w.token(mira, identity.NewToken{Name: "x", Verbs: []hub.Verb{hub.VerbAdmin}})
+	stolen := must(w.AuthenticateToken(w.ctx(), raw))
+	assert.ErrorIs(t, w.ApproveDevice(w.ctx(), stolen, started.UserCode), hub.ErrForbidden)
+	assert.NoError(t, w.ApproveDevice(w.ctx(), mira, started.UserCode))
+}
+
 // Codes cannot be guessed: an account has ten tries in a quarter of an hour.
 func TestDeviceBruteForce(t *testing.T) {
 	w := newWorld(t)
