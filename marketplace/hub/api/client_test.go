@@ -74,6 +74,11 @@ func TestClientSpeaksTheDocument(t *testing.T) {
 		{"Submission", works, func() error { _, err := owner.Submission(ctx, sub.ID); return err }},
 		{"Submissions", works, func() error { _, err := owner.Submissions(ctx, "acme/backup", ""); return err }},
 		{"Comment", works, func() error { _, err := owner.Comment(ctx, sub.ID, "Hello."); return err }},
+		{"Decide", fails(hub.ErrForbidden), func() error {
+			_, err := owner.Decide(ctx, sub.ID, client.Decision{Round: 1, Digest: digest, Verdict: hub.VerdictApprove})
+			return err
+		}},
+		{"SetTelemetry", fails(hub.ErrNotFound), func() error { return rater.SetTelemetry(ctx, "pnl_nothing", true) }},
 		{"Withdraw", works, func() error { _, err := owner.Withdraw(ctx, other.ID, "Not now."); return err }},
 		{"SetRollout", works, func() error { _, err := owner.SetRollout(ctx, ref, 10, true); return err }},
 		{"Yank", works, func() error { _, err := owner.Yank(ctx, ref, "Broken."); return err }},
