@@ -12,6 +12,7 @@ import (
 	"github.com/souk-dev/souk/catalog/publish"
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/marketplace/hub/publishing"
+	"github.com/souk-dev/souk/verify"
 	"github.com/souk-dev/souk/verify/scan"
 )
 
@@ -111,6 +112,7 @@ type scanRow struct {
 	hub.Scan
 	Findings []scan.Finding
 	Dropped  int
+	Idle     bool   // it had nothing to look at, as opposed to not being there
 	About    string // of the scanner: version and database
 }
 
@@ -124,6 +126,7 @@ func scanRows(list []hub.Scan) ([]scanRow, error) {
 				return nil, fmt.Errorf("kept report of %s: %w", s.Scanner, err)
 			}
 			row.Findings, row.Dropped = r.Findings, r.Dropped
+			row.Idle = s.State == hub.ScanUnavailable && r.Verdict == verify.VerdictNotConfigured && !r.Unavailable
 			if r.Version != "" {
 				row.About = "version " + r.Version
 			}
