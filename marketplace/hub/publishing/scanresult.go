@@ -26,7 +26,7 @@ func (s *Service) judgeScan(c *hub.Scan, r scan.Report) error {
 	case r.Verdict == verify.VerdictPass && blocking < 0:
 		c.State, c.Detail = hub.ScanClean, "found nothing"
 		if n := len(r.Findings); n > 0 {
-			c.Detail = fmt.Sprintf("found nothing that blocks, %d things to look at", n)
+			c.Detail = fmt.Sprintf("found nothing that blocks; worth a look: %d", n)
 		}
 	case r.Verdict == verify.VerdictFail || blocking >= 0:
 		c.State, c.Detail = hub.ScanFound, "says no"
