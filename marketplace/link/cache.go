@@ -27,22 +27,21 @@ type kept struct {
 
 func newCache(now func() time.Time) *cache { return &cache{now: now, all: map[string]kept{}} }
 
-// get returns an answer and when it came, unless it is older than most.
-func (c *cache) get(question string, most time.Duration) (any, time.Time, bool) {
+// get returns an answer, unless it is older than most.
+func (c *cache) get(question string, most time.Duration) (any, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k, ok := c.all[question]
 	if age := c.now().Sub(k.at); !ok || age < 0 || age > most {
-		return nil, time.Time{}, false
+		return nil, false
 	}
-	return k.answer, k.at, true
+	return k.answer, true
 }
 
 // put remembers an answer, in the place of the oldest when there are too many.
-func (c *cache) put(question string, answer any) time.Time {
+func (c *cache) put(question string, answer any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	at := c.now()
 	if _, there := c.all[question]; !there && len(c.all) >= MaxKept {
 		oldest := ""
 		for q, k := range c.all {
@@ -52,8 +51,17 @@ func (c *cache) put(question string, answer any) time.Time {
 		}
 		delete(c.all, oldest)
 	}
-	c.all[question] = kept{answer, at}
-	return at
+	c.all[question] = kept{answer, c.now()}
+}
+
+// expire makes all answers old: they are asked for again, and shown while the hub is away.
+func (c *cache) expire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for q, k := range c.all {
+		k.at = k.at.Add(-freshTips)
+		c.all[q] = k
+	}
 }
 
 func (c *cache) clear() {

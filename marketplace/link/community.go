@@ -65,7 +65,12 @@ func act(ctx context.Context, l *Link, f func(ctx context.Context, c *client.Cli
 	ctx, cancel := context.WithTimeout(ctx, WriteWait)
 	defer cancel()
 	err := f(ctx, l.hub.WithToken(s.Token), s)
-	l.cache.clear() // also after an error: it may have been done
+	l.cache.expire() // also after an error: it may have been done
+	if err == nil {
+		l.mu.Lock()
+		l.away = time.Time{}
+		l.mu.Unlock()
+	}
 	return l.explain(ctx, err, s.Token)
 }
 
@@ -125,7 +130,7 @@ func sentence(s string) string {
 // remembered, and old ones are returned, marked, while the hub is away.
 func (l *Link) Ratings(ctx context.Context, id catalog.PluginID, q store.RatingsQuery) (store.Ratings, error) {
 	question := fmt.Sprintf("ratings %s %s %d %s", id, q.Sort, q.Stars, q.Cursor)
-	if known, _, ok := l.cache.get(question, freshFor); ok {
+	if known, ok := l.cache.get(question, freshFor); ok {
 		return known.(store.Ratings), nil
 	}
 	out, err := read(ctx, l, func(ctx context.Context, c *client.Client) (store.Ratings, error) { return l.ratings(ctx, c, id, q) })
@@ -136,7 +141,7 @@ func (l *Link) Ratings(ctx context.Context, id catalog.PluginID, q store.Ratings
 		}
 		return out, nil
 	}
-	if known, _, ok := l.cache.get(question, keepFor); ok && errors.Is(err, catalog.ErrUnavailable) {
+	if known, ok := l.cache.get(question, keepFor); ok && errors.Is(err, catalog.ErrUnavailable) {
 		old := known.(store.Ratings)
 		old.Stale = true
 		return old, nil
@@ -262,14 +267,14 @@ func (l *Link) Recommend(ctx context.Context, n int) ([]store.Suggestion, error)
 	}
 	have = have[:min(len(have), maxHave)]
 	question := fmt.Sprintf("tips %d %v", n, have)
-	if known, _, ok := l.cache.get(question, freshTips); ok {
+	if known, ok := l.cache.get(question, freshTips); ok {
 		return known.([]store.Suggestion), nil
 	}
 	list, err := read(ctx, l, func(ctx context.Context, c *client.Client) ([]client.Recommendation, error) {
 		return c.Recommend(ctx, have, n)
 	})
 	if err != nil {
-		if known, _, ok := l.cache.get(question, keepFor); ok {
+		if known, ok := l.cache.get(question, keepFor); ok {
 			return known.([]store.Suggestion), nil
 		}
 		return nil, err

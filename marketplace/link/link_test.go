@@ -341,7 +341,7 @@ func TestHubAway(t *testing.T) {
 
 			began = time.Now()
 			_, err = p.Link.Link(t.Context())
-			require.ErrorIs(t, err, catalog.ErrUnavailable)
+			require.ErrorIs(t, err, catalog.ErrUnavailable, "what a person does is tried")
 			assert.Less(t, time.Since(began), link.WriteWait+time.Second)
 			assert.Equal(t, store.LinkNone, p.Account().State)
 

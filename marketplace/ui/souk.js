@@ -57,7 +57,9 @@ function again() {
   if (ms) setTimeout(async () => { if (!document.hidden) await refresh(); again(); }, ms);
 }
 again();
-document.querySelector('.souk-tabs [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' });
+// On a narrow screen the tab that is open may lie outside; only its row is scrolled.
+const tab = document.querySelector('.souk-tabs [aria-current]');
+if (tab) tab.closest('.souk-tabs').scrollLeft += tab.getBoundingClientRect().left - tab.closest('.souk-tabs').getBoundingClientRect().left - 40;
 
 // souk-live listens to what goes on while the page is visible: a hidden tab keeps
 // no connection, and catches up when it is shown.
