@@ -21,7 +21,7 @@ import (
 //go:embed templates/*.html
 var templates embed.FS
 
-//go:embed portal.css portal.js
+//go:embed portal.css portal.js icon.svg
 var own embed.FS
 
 // file is an asset of the portal's own, by its hashed name.
@@ -47,6 +47,11 @@ func ownFiles() (map[string]file, error) {
 		return nil, err
 	}
 	add("portal.js", "text/javascript; charset=utf-8", js)
+	icon, err := own.ReadFile("icon.svg")
+	if err != nil {
+		return nil, err
+	}
+	add("icon.svg", "image/svg+xml", icon)
 	add("passkey.js", "text/javascript; charset=utf-8", signin.Script())
 	return out, nil
 }
@@ -83,10 +88,16 @@ func (h *Handler) parse() (*template.Template, error) {
 		"avatar": func(id string) template.HTML { return ui.Avatar(id) },
 		"head": func() template.HTML {
 			return h.assets.Head() + template.HTML(fmt.Sprintf(
-				"<link rel=\"stylesheet\" href=\"/assets/%s\">\n<script type=\"module\" src=\"/assets/%s\"></script>\n<script type=\"module\" src=\"/assets/%s\"></script>\n",
-				h.files["portal.css"].name, h.files["portal.js"].name, h.files["passkey.js"].name))
+				"<link rel=\"icon\" href=\"/assets/%s\" type=\"image/svg+xml\">\n<link rel=\"stylesheet\" href=\"/assets/%s\">\n<script type=\"module\" src=\"/assets/%s\"></script>\n<script type=\"module\" src=\"/assets/%s\"></script>\n",
+				h.files["icon.svg"].name, h.files["portal.css"].name, h.files["portal.js"].name, h.files["passkey.js"].name))
 		},
-		"when":    h.when,
+		"when": h.when,
+		"seen": func(t time.Time) template.HTML { // of an account, which keeps the hour alone
+			if age := h.o.Env.Now().Sub(t); !t.IsZero() && age >= 0 && age < time.Hour {
+				return "within the hour"
+			}
+			return h.when(t)
+		},
 		"date":    h.text.Date,
 		"bytes":   h.text.Bytes,
 		"number":  func(n any) string { return h.text.Number(toInt64(n)) },
