@@ -50,6 +50,9 @@ func TestMain(m *testing.M) {
 	os.Exit(run(context.Background(), os.Args[1:], os.Stdout, io.MultiWriter(os.Stderr, said)))
 }
 
+// patience is for a machine that has much else to do.
+const patience = 3 * time.Minute
+
 // town is a hub with a publisher acme, and a shell in which its owner works.
 type town struct {
 	*hubtest.World
@@ -118,7 +121,7 @@ func (w *town) written() {
 	require.Eventually(w.shell.t, func() bool {
 		s, err := w.Hub.Publishing.Status(w.shell.t.Context(), w.Actor(w.admin))
 		return assert.NoError(w.shell.t, err) && s.Waiting == 0
-	}, 20*time.Second, 5*time.Millisecond)
+	}, patience, 20*time.Millisecond)
 }
 
 // hubPanel opens a panel's market on a hub's catalog, from nothing but its address.
@@ -199,7 +202,7 @@ func TestPublishersWay(t *testing.T) {
 	approved := make(chan struct{})
 	go func() {
 		defer close(approved)
-		assert.Eventually(t, func() bool { return w.submissions(ref)[0].Round == 2 }, 20*time.Second, 5*time.Millisecond)
+		assert.Eventually(t, func() bool { return w.submissions(ref)[0].Round == 2 }, patience, 20*time.Millisecond)
 		w.approve(ref)
 	}()
 	code, out, errs = w.run(append(submit, "--wait")...)
@@ -248,7 +251,7 @@ func TestPublishersWay(t *testing.T) {
 	assert.Eventually(t, func() bool {
 		_, out, _ := w.run("numbers", "acme/hello")
 		return regexp.MustCompile(`downloads  ([1-9]), of all time [1-9]\n  0\.1\.0    [1-9]`).MatchString(out)
-	}, 20*time.Second, 50*time.Millisecond)
+	}, patience, 50*time.Millisecond)
 	csv := w.do("numbers", "acme/hello", "--csv", "--days", "3")
 	assert.Len(t, strings.Split(csv, "\r\n"), 4)
 	var n client.Numbers
@@ -258,6 +261,30 @@ func TestPublishersWay(t *testing.T) {
 
 	w.do("logout")
 	assert.Contains(t, w.fail(exitUsage, "status"), "no hub is named")
+}
+
+// TestLoginUnseen: a token is not read where it would be seen, and the environment wins over
+// what is kept.
+func TestLoginUnseen(t *testing.T) {
+	t.Parallel()
+	w := newTown(t, hubtest.Options{})
+	null, err := os.Open(os.DevNull) // a device of characters whose echo cannot be switched off
+	require.NoError(t, err)
+	defer null.Close()
+	var errs lockedBuffer
+	a := w.app(io.Discard, &errs)
+	a.stdin = null
+	assert.Equal(t, exitFailed, a.run(t.Context(), []string{"login", w.URL}))
+	assert.Contains(t, errs.String(), "would be seen while you type it")
+	assert.NoFileExists(t, w.path("settings/souk/hubs.json"))
+
+	w.stdin = w.env.token
+	w.do("login", w.URL)
+	w.env.hub, w.env.token = "", ""
+	w.do("status")
+	w.env.token = "souk_other"
+	assert.Contains(t, w.fail(exitFailed, "status"), "is not known")
+	assert.Contains(t, w.fail(exitFailed, "logout", "https://hub.example.org"), "not logged in")
 }
 
 // secret is a key that nobody uses.

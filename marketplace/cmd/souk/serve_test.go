@@ -47,7 +47,7 @@ func (s *shell) serve(dir string, args ...string) *serving {
 			require.Fail(s.t, "the hub ended", errs.String())
 		}
 		return strings.Contains(errs.String(), "the hub runs")
-	}, 30*time.Second, 5*time.Millisecond, "%s", &errs)
+	}, patience, 20*time.Millisecond, "%s", &errs)
 	v := &serving{out: out.String(), stop: sync.OnceFunc(func() {
 		cancel()
 		assert.Equal(s.t, exitDone, <-ended, errs.String())

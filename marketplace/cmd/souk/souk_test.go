@@ -59,7 +59,7 @@ func (s *shell) run(args ...string) (code int, stdout, stderr string) {
 
 func (s *shell) app(stdout, stderr io.Writer) *app {
 	a := newApp(stdout, stderr, func(string) string { return "" })
-	a.now, a.env, a.stdin, a.poll = s.now, s.env, strings.NewReader(s.stdin), 5*time.Millisecond
+	a.now, a.env, a.stdin, a.poll = s.now, s.env, strings.NewReader(s.stdin), 20*time.Millisecond
 	return a
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -52,10 +53,15 @@ func (a *app) submit(ctx context.Context, target string, o submitOptions, asJSON
 	if err != nil {
 		return err
 	}
-	if out, err := a.published(ctx, d, one, files); err != nil || out {
+	// Read once: one of them may be published at any moment.
+	releases, err := d.Releases(ctx, one.Plugin)
+	if err != nil && !errors.Is(err, hub.ErrNotFound) { // which is the first one
+		return hubAdvice(err, d.Address())
+	}
+	if out, err := a.published(ctx, releases, one, files); err != nil || out {
 		return err
 	}
-	if err := a.prepare(ctx, d, one, files, o); err != nil {
+	if err := a.prepare(ctx, d, releases, one, files, o); err != nil {
 		return err
 	}
 	s := submitting{app: a, desk: d, candidate: one, percent: o.percent}
@@ -105,13 +111,10 @@ func (a *app) candidate(ctx context.Context, target string) (*candidate, fs.FS, 
 
 // published reports whether this very package is out already. Another one of the same
 // version is for the check to tell.
-func (a *app) published(ctx context.Context, d *desk, one *candidate, files fs.FS) (bool, error) {
-	r, err := d.Release(ctx, one.Ref)
-	if errors.Is(err, hub.ErrNotFound) {
+func (a *app) published(ctx context.Context, releases []hub.Release, one *candidate, files fs.FS) (bool, error) {
+	i := slices.IndexFunc(releases, func(r hub.Release) bool { return r.Version == one.Version })
+	if i < 0 {
 		return false, nil
-	}
-	if err != nil {
-		return false, hubAdvice(err, d.Address())
 	}
 	l := one.layout
 	if l == nil {
@@ -121,15 +124,15 @@ func (a *app) published(ctx context.Context, d *desk, one *candidate, files fs.F
 		}
 		l = &publish.Layout{Package: p}
 	}
-	if r.Digest != string(l.Package.OCI.Digest) {
+	if releases[i].Digest != string(l.Package.OCI.Digest) {
 		return false, nil
 	}
 	a.say("%s is published already, with this very package", one.Ref)
-	return true, a.print("%s", r.Submission)
+	return true, a.print("%s", releases[i].Submission)
 }
 
 // prepare holds the candidate to the hub's rules, packs it and signs it.
-func (a *app) prepare(ctx context.Context, d *desk, one *candidate, files fs.FS, o submitOptions) error {
+func (a *app) prepare(ctx context.Context, d *desk, releases []hub.Release, one *candidate, files fs.FS, o submitOptions) error {
 	who, err := d.Publisher(ctx, one.Plugin.Publisher())
 	if errors.Is(err, hub.ErrNotFound) {
 		return advise(fmt.Errorf("there is no publisher %s at %s", one.Plugin.Publisher(), d.Address()), "make it at %s/publish, with the key that you sign with", d.Address())
@@ -137,7 +140,7 @@ func (a *app) prepare(ctx context.Context, d *desk, one *candidate, files fs.FS,
 	if err != nil {
 		return hubAdvice(err, d.Address())
 	}
-	in, err := d.rules(ctx, one.Plugin)
+	in, err := d.rules(ctx, one.Plugin, releases)
 	if err != nil {
 		return hubAdvice(err, d.Address())
 	}
@@ -208,12 +211,8 @@ func mayBeSignedBy(who client.Publisher, id verify.Identity, now time.Time) bool
 	return false
 }
 
-// rules returns what the hub holds a release of the plugin to.
-func (d *desk) rules(ctx context.Context, id catalog.PluginID) (in publish.Input, err error) {
-	releases, err := d.Releases(ctx, id)
-	if err != nil && !errors.Is(err, hub.ErrNotFound) { // the first one
-		return in, err
-	}
+// rules returns what the hub holds a release of the plugin to, which has these so far.
+func (d *desk) rules(ctx context.Context, id catalog.PluginID, releases []hub.Release) (in publish.Input, err error) {
 	for _, r := range releases {
 		m, err := catalog.ParseManifest(r.Manifest)
 		if err != nil {
@@ -292,6 +291,10 @@ func (s *submitting) run(ctx context.Context) (sub hub.Submission, err error) {
 	if sub, err = s.find(ctx); err != nil {
 		return sub, advised(err)
 	}
+	switch sub.State {
+	case hub.StateRejected, hub.StateWithdrawn: // the version is free again
+		sub = hub.Submission{}
+	}
 	switch {
 	case sub.ID == "", sub.State == hub.StateDraft, sub.State == hub.StateNeedsChanges:
 	case sub.Digest == string(digest):
@@ -323,7 +326,7 @@ func (s *submitting) run(ctx context.Context) (sub hub.Submission, err error) {
 	return sub, nil
 }
 
-// find returns the open submission of the version; zero when there is none, or the token
+// find returns the newest submission of the version; zero when there is none, or the token
 // may not see it.
 func (s *submitting) find(ctx context.Context) (hub.Submission, error) {
 	sub, err := s.desk.latest(ctx, s.Ref)
@@ -331,10 +334,8 @@ func (s *submitting) find(ctx context.Context) (hub.Submission, error) {
 	case errors.Is(err, hub.ErrNotFound), errors.Is(err, hub.ErrForbidden):
 		s.blind = true
 		return hub.Submission{}, nil
-	case err != nil || !sub.State.Open():
-		return hub.Submission{}, err
 	}
-	return sub, nil
+	return sub, err
 }
 
 // maxPages bounds how far back in a plugin's submissions one looks.
