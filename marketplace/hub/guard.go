@@ -29,6 +29,11 @@ func notPublic() []netip.Prefix {
 		netip.MustParsePrefix("198.51.100.0/24"), // documentation
 		netip.MustParsePrefix("203.0.113.0/24"),  // documentation
 		netip.MustParsePrefix("240.0.0.0/4"),     // future use, broadcast
+		netip.MustParsePrefix("192.88.99.0/24"),  // 6to4 relays, deprecated
+		netip.MustParsePrefix("::/96"),           // IPv4-compatible, deprecated: any IPv4 address in disguise
+		netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-translated, likewise
+		netip.MustParsePrefix("100::/64"),        // discard
+		netip.MustParsePrefix("5f00::/16"),       // segment routing
 		netip.MustParsePrefix("64:ff9b::/96"),    // NAT64: any IPv4 address in disguise
 		netip.MustParsePrefix("64:ff9b:1::/48"),  // likewise, local
 		netip.MustParsePrefix("2002::/16"),       // 6to4, likewise

@@ -215,7 +215,7 @@ func (h *Handler) apiTips(w http.ResponseWriter, r *http.Request, _ Actor) error
 	}
 	out := []tip{}
 	for _, s := range h.suggestions(r, h.panel()) {
-		out = append(out, tip{s.Plugin, s.Name, s.Summary, s.Because})
+		out = append(out, tip(s))
 	}
 	h.writeJSON(w, http.StatusOK, map[string]any{"recommendations": out})
 	return nil

@@ -252,7 +252,9 @@ func hubError(err error) error {
 // review reads a rating from a form; a sentence of what is missing otherwise.
 func review(v url.Values) (form reviewForm, err error) {
 	form.Text = strings.ReplaceAll(v.Get("text"), "\r\n", "\n")
-	form.Stars, err = strconv.Atoi(v.Get("stars"))
+	if n, err := strconv.Atoi(v.Get("stars")); err == nil {
+		form.Stars = n
+	} // else none, which is said below
 	return form, checkReview(form.Stars, form.Text)
 }
 

@@ -123,12 +123,6 @@ func (w *town) posted(who *hubtest.Person, path string, form ...string) reply {
 	return a
 }
 
-// read looks into the store.
-func (w *town) read(f func(hub.Tx) error) {
-	w.t.Helper()
-	require.NoError(w.t, w.Hub.Store.View(w.t.Context(), f))
-}
-
 // write changes the store, past all rules.
 func (w *town) write(f func(hub.Tx) error) {
 	w.t.Helper()

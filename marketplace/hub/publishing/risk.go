@@ -75,7 +75,7 @@ func Assess(in RiskInput) Risk {
 	}
 	scanRisk(in, add)
 	if in.Warnings > 0 {
-		add(min(5, in.Warnings), false, "warnings", "Validation has %d warnings.", in.Warnings)
+		add(min(5, in.Warnings), false, "warnings", "Warnings of the validation: %d.", in.Warnings)
 	}
 	r.Score = min(r.Score, 100)
 	return r
@@ -102,7 +102,7 @@ func scanRisk(in RiskInput, add func(points int, grew bool, rule, format string,
 		}
 	}
 	if noted > 0 {
-		add(min(15, 5*noted), false, "scan-noted", "Scanners noticed %d things of medium severity or more.", noted)
+		add(min(15, 5*noted), false, "scan-noted", "Noticed by scanners, of medium severity or more: %d.", noted)
 	}
 }
 

@@ -271,6 +271,34 @@ func TestNothingPrivateIsKept(t *testing.T) {
 	assert.Contains(t, strings.Join(res.Header.Values("Vary"), ","), "Cookie")
 }
 
+// TestUnpublishedIsNotThere: a plugin that is in review is, to strangers, as one that there
+// never was, at every address and to the letter.
+func TestUnpublishedIsNotThere(t *testing.T) {
+	t.Parallel()
+	w := hubtest.New(t, hubtest.Options{})
+	olga, erin := w.Person("Olga Owner"), w.Person("Erin Else")
+	w.Submit(w.Publisher(olga, "acme"), hubtest.Plugin{Manifest: hubtest.Manifest("acme/secret", "1.0.0")})
+	cookie := func(p *hubtest.Person) []string {
+		if p == nil {
+			return nil
+		}
+		return []string{"Cookie", identity.CookieName(false) + "=" + p.Cookie}
+	}
+	for _, path := range []string{"/plugins/acme/%s", "/plugins/acme/%s/releases", "/api/v1/plugins/acme/%s", "/api/v1/plugins/acme/%s/releases",
+		"/api/v1/plugins/acme/%s/releases/1.0.0", "/api/v1/plugins/acme/%s/ratings", "/api/v1/plugins/acme/%s/numbers", "/feeds/plugins/acme/%s.atom"} {
+		for _, who := range []*hubtest.Person{nil, erin} {
+			is, _ := ask(t, http.MethodGet, w.URL+fmt.Sprintf(path, "secret"), "", cookie(who)...)
+			none, _ := ask(t, http.MethodGet, w.URL+fmt.Sprintf(path, "nothing"), "", cookie(who)...)
+			assert.NotEqual(t, http.StatusOK, is.StatusCode, path)
+			assert.Equal(t, none.StatusCode, is.StatusCode, path)
+		}
+	}
+	for _, path := range []string{"/plugins/acme/secret", "/api/v1/plugins/acme/secret"} {
+		res, _ := ask(t, http.MethodGet, w.URL+path, "", cookie(olga)...)
+		assert.Equal(t, http.StatusOK, res.StatusCode, "%s: to its owner it is there", path)
+	}
+}
+
 // lines collects a log.
 type lines struct {
 	mu sync.Mutex

@@ -219,7 +219,7 @@ func client(remote string) string {
 }
 
 func (s *Server) openPublishing(ctx context.Context, k keys) error {
-	verifier, err := sigstore.New(sigstore.Options{})
+	verifier, err := sigstore.New(sigstore.Options{TrustedRoot: s.o.TrustedRoot})
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,9 @@ type Options struct {
 	Clamd string
 	// Advisories is a database of known vulnerabilities that components are looked up in.
 	Advisories *scan.OSVDatabase
+	// TrustedRoot is that of the sigstore instance whose keyless signatures are believed,
+	// see sigstore.Options. Empty: releases are signed by keys only.
+	TrustedRoot []byte
 	// Functions are what panels give to WASM plugins. An import that is not among them is
 	// for a reviewer to judge.
 	Functions []scan.HostFunction
