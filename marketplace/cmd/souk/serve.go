@@ -17,6 +17,7 @@ import (
 
 	"github.com/souk-dev/souk/marketplace/hub/server"
 	"github.com/souk-dev/souk/marketplace/hub/signin"
+	"github.com/souk-dev/souk/verify/sigstore"
 )
 
 // serverVerbs are those of somebody who runs a hub.
@@ -54,7 +55,7 @@ when somebody has to do something, or when the last publish or check went wrong.
 
 type serveOptions struct {
 	dir, baseURL, listen, name, postgres, clamd string
-	cert, key                                   string
+	cert, key, trustedRoot                      string
 	hosts, oidc, ci, proxies                    list
 	demo, verbose                               bool
 }
@@ -67,6 +68,7 @@ func (o *serveOptions) flags(fs *flag.FlagSet) {
 	fs.Var(&o.hosts, "host", "further `name` by which it is reached; may be repeated")
 	fs.StringVar(&o.postgres, "postgres", "", "data source `name` of a PostgreSQL database, instead of SQLite in the directory")
 	fs.StringVar(&o.clamd, "clamd", "", "`socket` of a clamd, a path or host:port, that scans too")
+	fs.StringVar(&o.trustedRoot, "trusted-root", "", "`file` with the sigstore trusted root whose keyless signatures are believed; without it releases are signed by keys")
 	fs.Var(&o.oidc, "oidc", "let people sign in by OpenID Connect, `issuer,client-id,secret-file`; may be repeated")
 	fs.Var(&o.ci, "ci", "let jobs of a CI `system` publish: github, gitlab, gitlab=<url>, github=<url>, or the url of another issuer; may be repeated")
 	fs.StringVar(&o.cert, "tls-cert", "", "`file` with the certificate chain")
@@ -94,6 +96,12 @@ func (o *serveOptions) options(addr net.Addr, log *slog.Logger) (server.Options,
 	}
 	so := server.Options{
 		Dir: o.dir, BaseURL: o.baseURL, Hosts: o.hosts, Name: o.name, Postgres: o.postgres, Clamd: o.clamd, Demo: o.demo, Log: log,
+	}
+	if o.trustedRoot != "" {
+		var err error
+		if so.TrustedRoot, err = readFile(o.trustedRoot, sigstore.MaxTrustedRoot); err != nil {
+			return so, err
+		}
 	}
 	if so.BaseURL == "" {
 		if !loopback {
