@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -19,7 +20,9 @@ func TestHub(t *testing.T) {
 	ada.firstAdministrator()
 	ada.send(`form[action="/signout"]`, nil, "")
 	ada.signIn()
-	ada.again(w.person(t, "eve").join("Eve Else"))
+	eve := w.person(t, "eve").join("Eve Else")
+	eve.tells()
+	ada.again(eve)
 	ada.goTo("/admin/categories")
 	ada.look("admin-categories-none")
 	ada.send(`form[action="/admin/categories"]`, fields{"slug": "tools", "name": "Tools", "summary": "What helps with other things.", "position": "1"}, "")
@@ -38,6 +41,17 @@ func TestHub(t *testing.T) {
 	})
 	ada.content()
 	t.Logf("the walk took %s", time.Since(began).Round(time.Second))
+}
+
+// tells shows that a breach of the pages' policy would be noticed.
+func (p *person) tells() {
+	p.content()
+	p.eval(`document.head.append(Object.assign(document.createElement('style'), { textContent: 'main { color: red }' }))`, nil)
+	require.Eventually(p.t, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return strings.Contains(strings.Join(p.problems, " "), "policy style-src-elem")
+	}, 10*time.Second, 20*time.Millisecond)
 }
 
 // signIn signs in with the passkey that is plugged in.
