@@ -128,7 +128,7 @@ func serve(ctx context.Context, ln net.Listener, o options, out io.Writer, log *
 func working(ctx context.Context, ln net.Listener, handler http.Handler, work, begin func(context.Context) error) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	web := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return running }}
+	web := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, BaseContext: func(net.Listener) context.Context { return running }}
 	worked, served, began := make(chan error, 1), make(chan error, 1), make(chan error, 1)
 	go func() { worked <- work(running) }()
 	go func() { served <- web.Serve(ln) }()
