@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/oci"
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/marketplace/hub/edge"
@@ -70,6 +71,10 @@ func (h *shelf) close() error {
 	return err
 }
 
+// minBlob is what a blob may have at least: catalogs are pushed too, in segments of at
+// most 64 MiB.
+const minBlob = catalog.MaxSegment
+
 // hubSubject is the subject of the hub's own tokens: what it reads is no download.
 const hubSubject = "souk-hub-" // and random letters, which no account has
 
@@ -107,7 +112,9 @@ func (s *Server) openRegistry(base *url.URL, k keys) (*shelf, error) {
 	} else {
 		h.local, err = registry.Open(filepath.Join(s.o.Dir, registryDir), registry.Options{
 			Tokens: tokens, Notify: s.counter(self), InMemory: s.o.Volatile, Now: s.o.Now, Log: s.log,
-			Remote: func(r *http.Request) string { return s.edge.Address(r).String() },
+			// No package is larger; what the policy says later takes effect at the next start.
+			MaxBlob: max(s.env.Policy().MaxPackage, minBlob),
+			Remote:  func(r *http.Request) string { return s.edge.Address(r).String() },
 		})
 		if err != nil {
 			return nil, err
