@@ -35,6 +35,9 @@ const (
 
 func (s *Server) openStore(ctx context.Context) error {
 	o := sqlstore.Options{Log: s.log, Volatile: s.o.Volatile}
+	if s.o.Volatile {
+		o.Poll = 10 * time.Millisecond // tests wait for jobs, and nobody for the database
+	}
 	if s.o.Postgres != "" {
 		store, err := sqlstore.OpenPostgres(ctx, s.o.Postgres, o)
 		if err != nil {

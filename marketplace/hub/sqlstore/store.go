@@ -32,6 +32,9 @@ type Options struct {
 	HeavyJobs int
 	// JobTimeout is the longest that one run of a job may take: then its ctx ends. 0: 30 minutes.
 	JobTimeout time.Duration
+	// Poll is how often jobs are looked for: how long one waits at most before it begins.
+	// 0: 100 ms.
+	Poll time.Duration
 	// Beat is how often a process that works shows that it lives; after 4 beats missed
 	// its jobs are given to another. 0: 5 seconds.
 	Beat time.Duration
@@ -54,6 +57,7 @@ func (o Options) withDefaults() Options {
 	o.Jobs = cmp.Or(o.Jobs, 8)
 	o.HeavyJobs = cmp.Or(o.HeavyJobs, 2)
 	o.JobTimeout = cmp.Or(o.JobTimeout, 30*time.Minute)
+	o.Poll = cmp.Or(o.Poll, pollEvery)
 	o.Beat = cmp.Or(o.Beat, 5*time.Second)
 	if o.Heavy == nil {
 		o.Heavy = []string{hub.JobScan, hub.JobNumbers}
