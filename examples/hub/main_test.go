@@ -72,7 +72,7 @@ func start(t *testing.T, args ...string) *started {
 			s.base = m[1]
 		}
 		return m != nil
-	}, 5*time.Minute, 10*time.Millisecond)
+	}, 8*time.Minute, 20*time.Millisecond) // with the race detector, on a busy machine
 	return s
 }
 
