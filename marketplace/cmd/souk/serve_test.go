@@ -174,6 +174,8 @@ func TestHubServeOptions(t *testing.T) {
 		}
 		assert.Contains(t, s.fail(exitUsage, append([]string{"hub", "serve"}, args...)...), say)
 	}
+	require.NoError(t, os.WriteFile(s.path("root.json"), []byte("{}"), 0o600))
+	assert.Contains(t, s.fail(exitFailed, "hub", "serve", "--dir", s.path("other"), "--listen", "127.0.0.1:0", "--trusted-root", s.path("root.json")), "trusted root")
 	assert.NoDirExists(t, s.path("hub"))
 	v := s.serve(s.path("hub"), "--listen", "127.0.0.1:0", "--ci", "github", "--ci", "gitlab=https://gitlab.example.org", "--proxy", "10.0.0.0/8")
 	assert.Contains(t, v.out, "makes you the administrator: ")
