@@ -32,19 +32,18 @@ type Policy struct {
 	// MaxPackage is the most bytes of a package, packed. 0: 64 MiB.
 	MaxPackage int64 `json:"maxPackage"`
 
-	SessionIdle     time.Duration `json:"sessionIdle"`     // 0: 7 days
-	SessionLife     time.Duration `json:"sessionLife"`     // 0: 30 days
-	FreshFor        time.Duration `json:"freshFor"`        // 0: 15 minutes
-	TokenLife       time.Duration `json:"tokenLife"`       // longest; 0: 366 days
-	CITokenLife     time.Duration `json:"ciTokenLife"`     // 0: 15 minutes
-	DeviceLife      time.Duration `json:"deviceLife"`      // 0: 15 minutes
-	ScanTimeout     time.Duration `json:"scanTimeout"`     // of one scanner; 0: 5 minutes
-	ScanAttempts    int           `json:"scanAttempts"`    // 0: 3
-	ProofEvery      time.Duration `json:"proofEvery"`      // 0: a day
-	ProofGrace      time.Duration `json:"proofGrace"`      // a proof that fails for so long is lost; 0: 7 days
-	TransferCool    time.Duration `json:"transferCool"`    // 0: 7 days
-	HookAttempts    int           `json:"hookAttempts"`    // 0: 8, over about a day
-	RestoreCooldown time.Duration `json:"restoreCooldown"` // a deleted name is reserved for so long; 0: 90 days
+	SessionIdle  time.Duration `json:"sessionIdle"`  // 0: 7 days
+	SessionLife  time.Duration `json:"sessionLife"`  // 0: 30 days
+	FreshFor     time.Duration `json:"freshFor"`     // 0: 15 minutes
+	TokenLife    time.Duration `json:"tokenLife"`    // longest; 0: 366 days
+	CITokenLife  time.Duration `json:"ciTokenLife"`  // 0: 15 minutes
+	DeviceLife   time.Duration `json:"deviceLife"`   // 0: 15 minutes
+	ScanTimeout  time.Duration `json:"scanTimeout"`  // of one scanner; 0: 5 minutes
+	ScanAttempts int           `json:"scanAttempts"` // 0: 3
+	ProofEvery   time.Duration `json:"proofEvery"`   // 0: a day
+	ProofGrace   time.Duration `json:"proofGrace"`   // a proof that fails for so long is lost; 0: 7 days
+	TransferCool time.Duration `json:"transferCool"` // 0: 7 days
+	HookAttempts int           `json:"hookAttempts"` // 0: 8, over about a day
 }
 
 // WithDefaults returns the policy with the values above where it has zero.
@@ -85,7 +84,6 @@ func (p Policy) WithDefaults() Policy {
 	orTime(&p.ProofEvery, day)
 	orTime(&p.ProofGrace, 7*day)
 	orTime(&p.TransferCool, 7*day)
-	orTime(&p.RestoreCooldown, 90*day)
 	return p
 }
 

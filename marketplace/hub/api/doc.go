@@ -11,7 +11,8 @@
 //   - Lists have items and next; the cursor in next is opaque.
 //   - A POST with an Idempotency-Key is done once, however often it is sent: the answer is
 //     kept for 24 hours. An answer that had a secret is not kept; its replay is 204 with
-//     Idempotency-Replayed.
+//     Idempotency-Replayed. A hub that dies after it did what was asked and before it kept
+//     the answer does not know: the key is busy for two minutes then, and good again.
 //   - A GET has an ETag, and is answered with 304 to whoever sends it back in If-None-Match.
 //   - Records that several people change have a rev, which a change sends back; when it is
 //     not the current one the answer is 412.

@@ -56,7 +56,6 @@ func policyGroups(p *hub.Policy) []policyGroup {
 			{Name: "proofEvery", time: &p.ProofEvery, Sentence: "Time between two checks of a proof"},
 			{Name: "proofGrace", time: &p.ProofGrace, Sentence: "Time that a proof may fail before it is lost"},
 			{Name: "transferCool", time: &p.TransferCool, Sentence: "Time between accepting a hand-over and its taking place", Hint: "In it, owners can still call it off."},
-			{Name: "restoreCooldown", time: &p.RestoreCooldown, Sentence: "Time that a deleted name stays reserved"},
 		}},
 		{"Ratings and reports", []policyField{
 			{Name: "needReceipt", flag: &p.NeedReceipt, Sentence: "Only who has it installed may rate", Hint: "Their linked panel proves it."},

@@ -120,7 +120,7 @@ func checkPolicy(p hub.Policy) error {
 	for field, d := range map[string]time.Duration{
 		"sessionIdle": p.SessionIdle, "sessionLife": p.SessionLife, "freshFor": p.FreshFor, "tokenLife": p.TokenLife,
 		"ciTokenLife": p.CITokenLife, "deviceLife": p.DeviceLife, "scanTimeout": p.ScanTimeout, "proofEvery": p.ProofEvery,
-		"proofGrace": p.ProofGrace, "transferCool": p.TransferCool, "restoreCooldown": p.RestoreCooldown,
+		"proofGrace": p.ProofGrace, "transferCool": p.TransferCool,
 	} {
 		if d < 0 || d > 10*366*24*time.Hour {
 			return hub.Invalid(field, "must be between 0 and ten years")
