@@ -20,7 +20,7 @@ type accountSection struct {
 }
 
 // account is the account, with words of the hub made safe.
-func (h *Handler) account() Account {
+func (h *shop) account() Account {
 	a := h.o.Community.Account()
 	a.Name, a.Code = oneLine(a.Name, 200), oneLine(a.Code, 40)
 	if a.State == LinkWaiting && !h.o.Now().Before(a.Until) {
@@ -30,7 +30,7 @@ func (h *Handler) account() Account {
 }
 
 // accountOf returns the section; nil without a hub.
-func (h *Handler) accountOf(a Actor) *accountSection {
+func (h *shop) accountOf(a Actor) *accountSection {
 	if h.o.Community == nil {
 		return nil
 	}
@@ -42,7 +42,7 @@ func (h *Handler) accountOf(a Actor) *accountSection {
 	return s
 }
 
-func (h *Handler) link(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) link(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	err := h.act(r, func(ctx context.Context, c Community) error {
 		_, err := c.Link(ctx)
 		return err
@@ -55,7 +55,7 @@ func (h *Handler) link(w http.ResponseWriter, r *http.Request, _ Actor) error {
 }
 
 // askUnlink asks before the link is ended.
-func (h *Handler) askUnlink(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) askUnlink(w http.ResponseWriter, r *http.Request, a Actor) error {
 	s := h.accountOf(a)
 	if s.State == LinkNone {
 		http.Redirect(w, r, h.url("settings")+"#souk-account", http.StatusSeeOther)
@@ -65,7 +65,7 @@ func (h *Handler) askUnlink(w http.ResponseWriter, r *http.Request, a Actor) err
 	return nil
 }
 
-func (h *Handler) unlink(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) unlink(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	if err := h.act(r, func(ctx context.Context, c Community) error { return c.Unlink(ctx) }); err != nil {
 		return err
 	}

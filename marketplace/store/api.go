@@ -21,7 +21,7 @@ var openAPI []byte
 
 // writeJSON sends v. It was made by us and always encodes; that the client went
 // away is nobody's concern.
-func (h *Handler) writeJSON(w http.ResponseWriter, status int, v any) {
+func (h *shop) writeJSON(w http.ResponseWriter, status int, v any) {
 	b, err := json.Marshal(v)
 	if err != nil {
 		h.o.Log.Error("answer does not encode", "error", err)
@@ -37,7 +37,7 @@ func (h *Handler) writeJSON(w http.ResponseWriter, status int, v any) {
 }
 
 // failJSON writes an error as an RFC 9457 problem.
-func (h *Handler) failJSON(w http.ResponseWriter, _ *http.Request, _ Actor, err error) {
+func (h *shop) failJSON(w http.ResponseWriter, _ *http.Request, _ Actor, err error) {
 	p := h.explain(err)
 	w.Header().Set("Content-Type", "application/problem+json")
 	h.writeJSON(w, p.Status, p)
@@ -59,7 +59,7 @@ func readJSON(r *http.Request, v any) error {
 	return nil
 }
 
-func (h *Handler) apiDocument(w http.ResponseWriter, _ *http.Request, _ Actor) error {
+func (h *shop) apiDocument(w http.ResponseWriter, _ *http.Request, _ Actor) error {
 	var doc map[string]any
 	if err := json.Unmarshal(openAPI, &doc); err != nil {
 		return err
@@ -120,7 +120,7 @@ type catalogJSON struct {
 	Error  *problem `json:"error,omitempty"`
 }
 
-func (h *Handler) pluginJSON(on panel, a Actor, l catalog.Listing, source string, st catalog.Stats) pluginJSON {
+func (h *shop) pluginJSON(on panel, a Actor, l catalog.Listing, source string, st catalog.Stats) pluginJSON {
 	s := h.standing(on, a, l, source)
 	p := pluginJSON{Listing: l, Source: source, Installed: s.Version, State: s.State, Why: s.Why}
 	if st.ID != "" {
@@ -129,7 +129,7 @@ func (h *Handler) pluginJSON(on panel, a Actor, l catalog.Listing, source string
 	return p
 }
 
-func (h *Handler) catalogs() (all []catalogJSON, worst catalogJSON) {
+func (h *shop) catalogs() (all []catalogJSON, worst catalogJSON) {
 	rank := map[string]int{sourceFresh: 0, sourceEmpty: 1, sourceStale: 2, sourceError: 3, sourceExpired: 4}
 	worst = catalogJSON{State: sourceEmpty, Age: -1}
 	for i, s := range h.m.Sources() {
@@ -149,7 +149,7 @@ func (h *Handler) catalogs() (all []catalogJSON, worst catalogJSON) {
 	return notNil(all), worst
 }
 
-func (h *Handler) apiPlugins(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) apiPlugins(w http.ResponseWriter, r *http.Request, a Actor) error {
 	v := r.URL.Query()
 	q := h.query(v)
 	if c := v.Get("cursor"); c != "" {
@@ -181,7 +181,7 @@ func (h *Handler) apiPlugins(w http.ResponseWriter, r *http.Request, a Actor) er
 }
 
 // lookUp finds the plugin of a request's path.
-func (h *Handler) lookUp(r *http.Request) (catalog.Plugin, error) {
+func (h *shop) lookUp(r *http.Request) (catalog.Plugin, error) {
 	id, err := pluginID(r)
 	if err != nil {
 		return catalog.Plugin{}, err
@@ -215,7 +215,7 @@ type permissionJSON struct {
 	Optional   bool   `json:"optional"`
 }
 
-func (h *Handler) apiPlugin(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) apiPlugin(w http.ResponseWriter, r *http.Request, a Actor) error {
 	p, err := h.lookUp(r)
 	if err != nil {
 		return err
@@ -249,7 +249,7 @@ func versionOf(r catalog.Release) versionJSON {
 	return versionJSON{r.Version, string(r.Digest), r.Size, r.State, r.Reason, r.Published, r.Notes}
 }
 
-func (h *Handler) apiVersions(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiVersions(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.lookUp(r)
 	if err != nil {
 		return err
@@ -262,7 +262,7 @@ func (h *Handler) apiVersions(w http.ResponseWriter, r *http.Request, _ Actor) e
 	return nil
 }
 
-func (h *Handler) apiReadme(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiReadme(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.lookUp(r)
 	if err != nil {
 		return err
@@ -280,7 +280,7 @@ func (h *Handler) apiReadme(w http.ResponseWriter, r *http.Request, _ Actor) err
 }
 
 // apiScreenshot serves the n-th screenshot of the newest release, from 0.
-func (h *Handler) apiScreenshot(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiScreenshot(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.lookUp(r)
 	if err != nil {
 		return err
@@ -316,7 +316,7 @@ func installedOf(i install.Installed) installedJSON {
 	return out
 }
 
-func (h *Handler) apiInstalled(w http.ResponseWriter, _ *http.Request, _ Actor) error {
+func (h *shop) apiInstalled(w http.ResponseWriter, _ *http.Request, _ Actor) error {
 	out := []installedJSON{}
 	for _, i := range h.m.Installed() {
 		out = append(out, installedOf(i))
@@ -336,7 +336,7 @@ type offerJSON struct {
 	Added   []string         `json:"added"` // permissions added or widened
 }
 
-func (h *Handler) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	offers, err := h.m.Offers(r.Context())
 	if err != nil {
 		return err
@@ -353,7 +353,7 @@ func (h *Handler) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) er
 	return nil
 }
 
-func (h *Handler) apiHistory(w http.ResponseWriter, _ *http.Request, _ Actor) error {
+func (h *shop) apiHistory(w http.ResponseWriter, _ *http.Request, _ Actor) error {
 	entries, err := h.m.History()
 	if err != nil {
 		return err

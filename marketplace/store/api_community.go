@@ -20,7 +20,7 @@ type accountJSON struct {
 	Reasons []string    `json:"reasons,omitempty"` // that a report may have
 }
 
-func (h *Handler) accountJSON(a Actor) accountJSON {
+func (h *shop) accountJSON(a Actor) accountJSON {
 	s := h.accountOf(a)
 	out := accountJSON{s.Account.Hub, s.State, s.Name, s.Code, s.URL, s.Until, s.Account.Problem, s.Problem, h.o.Community.Reasons()}
 	if !a.Administer { // the code is for who may link
@@ -29,12 +29,12 @@ func (h *Handler) accountJSON(a Actor) accountJSON {
 	return out
 }
 
-func (h *Handler) apiAccount(w http.ResponseWriter, _ *http.Request, a Actor) error {
+func (h *shop) apiAccount(w http.ResponseWriter, _ *http.Request, a Actor) error {
 	h.writeJSON(w, http.StatusOK, h.accountJSON(a))
 	return nil
 }
 
-func (h *Handler) apiLink(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) apiLink(w http.ResponseWriter, r *http.Request, a Actor) error {
 	err := h.act(r, func(ctx context.Context, c Community) error {
 		_, err := c.Link(ctx)
 		return err
@@ -46,7 +46,7 @@ func (h *Handler) apiLink(w http.ResponseWriter, r *http.Request, a Actor) error
 	return nil
 }
 
-func (h *Handler) apiUnlink(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) apiUnlink(w http.ResponseWriter, r *http.Request, a Actor) error {
 	if err := h.act(r, func(ctx context.Context, c Community) error { return c.Unlink(ctx) }); err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ type reviewsJSON struct {
 	Stale     bool         `json:"stale"` // the hub does not answer: this is what it said at read
 }
 
-func (h *Handler) apiReviews(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiReviews(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (h *Handler) apiReviews(w http.ResponseWriter, r *http.Request, _ Actor) er
 }
 
 // apiMyReview answers with the linked account's own review.
-func (h *Handler) apiMyReview(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiMyReview(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (h *Handler) apiMyReview(w http.ResponseWriter, r *http.Request, _ Actor) e
 	return h.writeMine(w, r, p.ID)
 }
 
-func (h *Handler) writeMine(w http.ResponseWriter, r *http.Request, id catalog.PluginID) error {
+func (h *shop) writeMine(w http.ResponseWriter, r *http.Request, id catalog.PluginID) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readWait)
 	defer cancel()
 	mine, err := h.o.Community.MyRating(ctx, id)
@@ -133,7 +133,7 @@ func (h *Handler) writeMine(w http.ResponseWriter, r *http.Request, id catalog.P
 	return nil
 }
 
-func (h *Handler) apiRate(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiRate(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -154,7 +154,7 @@ func (h *Handler) apiRate(w http.ResponseWriter, r *http.Request, _ Actor) error
 	return h.writeMine(w, r, p.ID)
 }
 
-func (h *Handler) apiUnrate(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiUnrate(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (h *Handler) apiUnrate(w http.ResponseWriter, r *http.Request, _ Actor) err
 }
 
 // apiHelpful says that a review was helpful (PUT), or takes that back (DELETE).
-func (h *Handler) apiHelpful(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiHelpful(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -184,7 +184,7 @@ func (h *Handler) apiHelpful(w http.ResponseWriter, r *http.Request, _ Actor) er
 	return nil
 }
 
-func (h *Handler) apiReport(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiReport(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -206,7 +206,7 @@ func (h *Handler) apiReport(w http.ResponseWriter, r *http.Request, _ Actor) err
 	return nil
 }
 
-func (h *Handler) apiTips(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiTips(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	type tip struct {
 		Plugin  catalog.PluginID `json:"plugin"`
 		Name    string           `json:"name"`

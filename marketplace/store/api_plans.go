@@ -114,7 +114,7 @@ func planOf(p *install.Plan) planJSON {
 	return out
 }
 
-func (h *Handler) apiMakePlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiMakePlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	var in changeJSON
 	if err := readJSON(r, &in); err != nil {
 		return err
@@ -132,7 +132,7 @@ func (h *Handler) apiMakePlan(w http.ResponseWriter, r *http.Request, _ Actor) e
 	return nil
 }
 
-func (h *Handler) apiPlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiPlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.m.PlanByID(r.PathValue("id"))
 	if err != nil {
 		return err
@@ -141,7 +141,7 @@ func (h *Handler) apiPlan(w http.ResponseWriter, r *http.Request, _ Actor) error
 	return nil
 }
 
-func (h *Handler) apiApply(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) apiApply(w http.ResponseWriter, r *http.Request, a Actor) error {
 	var in struct {
 		Consents []string `json:"consents"`
 	}
@@ -179,7 +179,7 @@ type operationJSON struct {
 	Error    *problem           `json:"error"` // null unless it failed
 }
 
-func (h *Handler) operationJSON(op install.Operation) operationJSON {
+func (h *shop) operationJSON(op install.Operation) operationJSON {
 	v := h.operationView(op)
 	return operationJSON{
 		op.ID, op.Plan, op.Title, op.Actor, op.State, v.Word, v.Progress, v.Percent, op.Plugin, notNil(op.Plugins),
@@ -187,7 +187,7 @@ func (h *Handler) operationJSON(op install.Operation) operationJSON {
 	}
 }
 
-func (h *Handler) apiOperation(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiOperation(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	op, err := h.m.Operation(r.PathValue("id"))
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (h *Handler) apiOperation(w http.ResponseWriter, r *http.Request, _ Actor) 
 	return nil
 }
 
-func (h *Handler) apiCancel(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiCancel(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	id := r.PathValue("id")
 	if err := h.m.Cancel(id); err != nil {
 		return err

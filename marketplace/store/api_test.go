@@ -23,9 +23,9 @@ const asJSON = "application/json"
 func TestOpenAPIHolds(t *testing.T) {
 	t.Parallel()
 	m := newMarket()
-	m.plans = map[string]*install.Plan{m.plan.ID(): m.plan}
+	m.Made = map[string]*install.Plan{m.Next.ID(): m.Next}
 	hub := newHub()
-	h := shop(t, m, admin, hub.in)
+	h := shop(t, m, admin, hub.In)
 	w := get(h, "/plugins/api/v1/openapi.json")
 	require.Equal(t, http.StatusOK, w.Code)
 	raw, err := jsonschema.UnmarshalJSON(w.Body)
@@ -35,7 +35,7 @@ func TestOpenAPIHolds(t *testing.T) {
 	c := jsonschema.NewCompiler()
 	require.NoError(t, c.AddResource("openapi.json", doc))
 
-	consents, err := json.Marshal(map[string]any{"consents": needs(m.plan)})
+	consents, err := json.Marshal(map[string]any{"consents": needs(m.Next)})
 	require.NoError(t, err)
 	bodies := map[string]string{"/plans": `{"install":[{"plugin":"acme/backup","range":"^2"}]}`, "/plans/{id}/apply": string(consents),
 		"/plugins/{publisher}/{name}/reviews/mine": `{"stars":4,"text":"Good."}`, "/plugins/{publisher}/{name}/reports": `{"reason":"broken","text":"It is."}`}
@@ -47,7 +47,7 @@ func TestOpenAPIHolds(t *testing.T) {
 				continue // a stream: see the tests of events
 			}
 			asked++
-			id := m.plan.ID()
+			id := m.Next.ID()
 			if strings.HasPrefix(path, "/operations") {
 				id = "t3"
 			}
@@ -79,7 +79,7 @@ func TestOpenAPIHolds(t *testing.T) {
 
 	problem, err := c.Compile("openapi.json#/components/schemas/Problem")
 	require.NoError(t, err)
-	m.planErr = conflict()
+	m.PlanErr = conflict()
 	for _, w := range []interface{ Result() *http.Response }{
 		get(h, "/plugins/api/v1/plugins/acme/none"), get(h, "/plugins/api/v1/nothing"), get(h, "/plugins/api/v1/plugins?cursor=x"),
 		do(h, http.MethodPost, "/plugins/api/v1/plans", bodies["/plans"], "Content-Type", asJSON),
@@ -123,19 +123,19 @@ func TestJSONFlow(t *testing.T) {
 		Consents []struct{ ID, Risk, Sentence string }
 	}
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &plan))
-	assert.Equal(t, m.plan.ID(), plan.ID)
+	assert.Equal(t, m.Next.ID(), plan.ID)
 	require.Len(t, plan.Consents, 3)
 
 	path := "/plugins/api/v1/plans/" + plan.ID + "/apply"
 	w = do(h, http.MethodPost, path, `{"consents":[]}`, "Content-Type", asJSON)
 	assert.Equal(t, http.StatusUnprocessableEntity, w.Code)
-	assert.Empty(t, m.applied)
-	b, err := json.Marshal(map[string]any{"consents": needs(m.plan)})
+	assert.Empty(t, m.Applied)
+	b, err := json.Marshal(map[string]any{"consents": needs(m.Next)})
 	require.NoError(t, err)
 	w = do(h, http.MethodPost, path, string(b), "Content-Type", asJSON)
 	require.Equal(t, http.StatusAccepted, w.Code, w.Body)
-	require.Len(t, m.applied, 1)
-	assert.Equal(t, "ada", m.applied[0].Actor)
+	require.Len(t, m.Applied, 1)
+	assert.Equal(t, "ada", m.Applied[0].Actor)
 	w = get(h, w.Header().Get("Location"))
 	assert.Contains(t, w.Body.String(), `"state":"queued"`)
 }
@@ -155,7 +155,7 @@ func TestJSONRefusesWhatItDoesNotKnow(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, do(h, http.MethodPost, "/plugins/api/v1/plans", `{"updateAll":true}`, "Content-Type", "text/plain").Code)
 	big := `{"remove":["` + strings.Repeat("a", 300<<10) + `"]}`
 	assert.Equal(t, http.StatusRequestEntityTooLarge, do(h, http.MethodPost, "/plugins/api/v1/plans", big, "Content-Type", asJSON).Code)
-	assert.Empty(t, m.asked)
+	assert.Empty(t, m.Asked)
 }
 
 func TestPagesOfTheListFollowTheCursor(t *testing.T) {

@@ -20,9 +20,9 @@ import (
 func TestMalformedRequests(t *testing.T) {
 	t.Parallel()
 	m := newMarket()
-	m.plans = map[string]*install.Plan{m.plan.ID(): m.plan}
+	m.Made = map[string]*install.Plan{m.Next.ID(): m.Next}
 	h := shop(t, m, admin)
-	plan := "/plugins/api/v1/plans/" + m.plan.ID() + "/apply"
+	plan := "/plugins/api/v1/plans/" + m.Next.ID() + "/apply"
 	huge := strings.Repeat("x", 300<<10)
 	var tries [][3]string // method, path, body
 	for _, body := range []string{
@@ -60,8 +60,8 @@ func TestMalformedRequests(t *testing.T) {
 		assert.NotEmpty(t, p.Title, name)
 		assert.NotEqual(t, "urn:souk:problem:internal", p.Type, name)
 	}
-	assert.Empty(t, m.asked, "nothing reached the market")
-	assert.Empty(t, m.applied)
+	assert.Empty(t, m.Asked, "nothing reached the market")
+	assert.Empty(t, m.Applied)
 }
 
 // TestMalformedForms does the same to the pages.
@@ -77,15 +77,15 @@ func TestMalformedForms(t *testing.T) {
 		"operations/%00/cancel": {""},
 	} {
 		for _, body := range bodies {
-			m.cancelErr = install.ErrTooLate
+			m.CancelErr = install.ErrTooLate
 			w := do(h, http.MethodPost, "/plugins/"+path, body)
 			assert.GreaterOrEqual(t, w.Code, 400, "%s %.60s", path, body)
 			assert.Less(t, w.Code, 500, "%s %.60s", path, body)
 			assert.Less(t, w.Body.Len(), 64<<10, "%s %.60s", path, body)
 		}
 	}
-	assert.Empty(t, m.asked)
-	assert.Empty(t, m.state.Holds)
+	assert.Empty(t, m.Asked)
+	assert.Empty(t, m.Updating.Holds)
 }
 
 // TestNobodysFaultIsInternal makes the mistakes that a person or a client can make on a

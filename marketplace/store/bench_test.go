@@ -11,11 +11,11 @@ import (
 // crowded returns a market with 500 plugins.
 func crowded() *market {
 	m := newMarket()
-	base := m.plugins["north/alerts"]
+	base := m.Listed["north/alerts"]
 	for i := range 488 {
 		p := base
 		p.ID = catalog.PluginID(fmt.Sprintf("many/plugin-%d", i))
-		m.plugins[p.ID] = p
+		m.Listed[p.ID] = p
 	}
 	return m
 }

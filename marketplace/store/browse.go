@@ -42,7 +42,7 @@ type facet struct {
 }
 
 // query reads what is looked for from an address. Bounds are search's own.
-func (h *Handler) query(v url.Values) search.Query {
+func (h *shop) query(v url.Values) search.Query {
 	q := search.Query{
 		Text: oneLine(v.Get("q"), search.MaxText), Category: v.Get("category"), Tag: v.Get("tag"), Publisher: v.Get("publisher"),
 		Language: h.text.Lang(), Limit: perPage,
@@ -54,7 +54,7 @@ func (h *Handler) query(v url.Values) search.Query {
 	return q
 }
 
-func (h *Handler) browse(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) browse(w http.ResponseWriter, r *http.Request, a Actor) error {
 	q := h.query(r.URL.Query())
 	if n, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil && n > 1 && n <= maxOffset/perPage {
 		q.Offset = (n - 1) * perPage
@@ -101,7 +101,7 @@ func (h *Handler) browse(w http.ResponseWriter, r *http.Request, a Actor) error 
 }
 
 // shelves returns the rows of the first page: featured, and recently updated.
-func (h *Handler) shelves(p panel, a Actor) (featured, recent []card) {
+func (h *shop) shelves(p panel, a Actor) (featured, recent []card) {
 	for _, hit := range h.m.Search(search.Query{Limit: lookFeatured, Language: h.text.Lang()}).Hits {
 		if hit.Featured && len(featured) < shelfLength {
 			featured = append(featured, h.card(p, a, hit, "featured"))
@@ -114,7 +114,7 @@ func (h *Handler) shelves(p panel, a Actor) (featured, recent []card) {
 }
 
 // searchURL is the address of a search.
-func (h *Handler) searchURL(q search.Query) string {
+func (h *shop) searchURL(q search.Query) string {
 	v := url.Values{}
 	for key, value := range map[string]string{"q": q.Text, "category": q.Category, "tag": q.Tag, "publisher": q.Publisher, "sort": string(q.Sort)} {
 		if value != "" {
@@ -131,6 +131,6 @@ func (h *Handler) searchURL(q search.Query) string {
 }
 
 // mediaURL is the address of a blob. It holds the digest, so the answer never changes.
-func (h *Handler) mediaURL(ref catalog.Ref, d catalog.Descriptor) string {
+func (h *shop) mediaURL(ref catalog.Ref, d catalog.Descriptor) string {
 	return h.url("media", ref.Plugin.Publisher(), ref.Plugin.Name(), ref.Version, d.Title) + "?d=" + d.Digest.Short()
 }

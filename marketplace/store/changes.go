@@ -51,7 +51,7 @@ type triedRow struct {
 	Name, Text, Cause string
 }
 
-func (h *Handler) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
 	on := h.panel()
 	c := updatesPage{State: h.m.UpdateState(), ReadOnly: !a.Install, Any: len(on.here) > 0}
 	c.Frozen = c.State.Frozen
@@ -78,7 +78,7 @@ func (h *Handler) updates(w http.ResponseWriter, r *http.Request, a Actor) error
 }
 
 // offerRow puts an offer into words.
-func (h *Handler) offerRow(on panel, a Actor, o update.Offer, state update.State) offerRow {
+func (h *shop) offerRow(on panel, a Actor, o update.Offer, state update.State) offerRow {
 	row := offerRow{Offer: o, Name: oneLine(o.Name, 200), Failed: h.lastFailure(o.Plugin)}
 	if row.Name == "" {
 		row.Name = string(o.Plugin)
@@ -131,7 +131,7 @@ func (h *Handler) offerRow(on panel, a Actor, o update.Offer, state update.State
 }
 
 // sentence says what a permission allows, in the panel's own words where it has them.
-func (h *Handler) sentence(p sandbox.Permission) (string, sandbox.Risk) {
+func (h *shop) sentence(p sandbox.Permission) (string, sandbox.Risk) {
 	if set, err := sandbox.NewSet(p); err == nil {
 		for _, r := range h.m.Policy().Decide(set, sandbox.Consent{}).Rulings {
 			return r.Sentence, r.Risk
@@ -163,7 +163,7 @@ type point struct {
 	Lost    []string // plugins whose data would be as it was then
 }
 
-func (h *Handler) history(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) history(w http.ResponseWriter, r *http.Request, a Actor) error {
 	on := h.panel()
 	c := historyPage{ReadOnly: !a.Install}
 	entries, err := h.m.History()
@@ -200,7 +200,7 @@ func (h *Handler) history(w http.ResponseWriter, r *http.Request, a Actor) error
 }
 
 // step is one change in words.
-func (h *Handler) step(a install.Action, id catalog.PluginID, from, to string) string {
+func (h *shop) step(a install.Action, id catalog.PluginID, from, to string) string {
 	switch a {
 	case install.ActInstall:
 		return h.text.T("step.install", id, to)
@@ -211,7 +211,7 @@ func (h *Handler) step(a install.Action, id catalog.PluginID, from, to string) s
 }
 
 // point says what going back from now to g would change.
-func (h *Handler) point(g, now install.Generation, current bool) point {
+func (h *shop) point(g, now install.Generation, current bool) point {
 	p := point{Generation: g, Current: current}
 	for id, was := range g.Plugins {
 		is, here := now.Plugins[id]

@@ -67,7 +67,7 @@ type advisory struct {
 	Link   string
 }
 
-func (h *Handler) detail(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) detail(w http.ResponseWriter, r *http.Request, a Actor) error {
 	id, err := pluginID(r)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (h *Handler) detail(w http.ResponseWriter, r *http.Request, a Actor) error 
 }
 
 // tabs are those of a plugin: reviews need a hub.
-func (h *Handler) tabs() []string {
+func (h *shop) tabs() []string {
 	if h.o.Community == nil {
 		return tabs
 	}
@@ -92,7 +92,7 @@ func (h *Handler) tabs() []string {
 }
 
 // detailPage shows a plugin. form is a review that was sent and refused; nil: none.
-func (h *Handler) detailPage(w http.ResponseWriter, r *http.Request, a Actor, p catalog.Plugin, tab string, status int, form *reviewForm) error {
+func (h *shop) detailPage(w http.ResponseWriter, r *http.Request, a Actor, p catalog.Plugin, tab string, status int, form *reviewForm) error {
 	id, on := p.ID, h.panel()
 	d := h.describe(on, a, p)
 	d.Tab = tab
@@ -133,7 +133,7 @@ func (h *Handler) detailPage(w http.ResponseWriter, r *http.Request, a Actor, p 
 }
 
 // describe works out everything of a detail page that needs no I/O.
-func (h *Handler) describe(on panel, a Actor, p catalog.Plugin) detailPage {
+func (h *shop) describe(on panel, a Actor, p catalog.Plugin) detailPage {
 	d := detailPage{Owner: p.Publisher, Source: p.Source, Risk: sandbox.RiskLow}
 	d.Listing, d.Stats, d.Publisher = p.Listing, p.Stats, p.ID.Publisher()
 	d.Name, d.Summary = h.words(p.Listing)
@@ -188,7 +188,7 @@ func (h *Handler) describe(on panel, a Actor, p catalog.Plugin) detailPage {
 
 // rules says of each permission of a manifest what the panel makes of it, the
 // riskiest first.
-func (h *Handler) rules(m catalog.Manifest, here *install.Installed) []rule {
+func (h *shop) rules(m catalog.Manifest, here *install.Installed) []rule {
 	all, _, err := m.Wants()
 	if err != nil {
 		return nil // a manifest that was read by catalog has only good ones
@@ -210,7 +210,7 @@ func (h *Handler) rules(m catalog.Manifest, here *install.Installed) []rule {
 }
 
 // signers says who may sign in a publisher's name now.
-func (h *Handler) signers(p catalog.Publisher) []string {
+func (h *shop) signers(p catalog.Publisher) []string {
 	var out []string
 	now := h.o.Now()
 	for _, s := range p.Signers {
@@ -223,7 +223,7 @@ func (h *Handler) signers(p catalog.Publisher) []string {
 }
 
 // signer writes an identity for people.
-func (h *Handler) signer(id string) string {
+func (h *shop) signer(id string) string {
 	if key, ok := strings.CutPrefix(id, "key:"); ok {
 		return h.text.T("signer.key", key[:min(len(key), 16)])
 	}

@@ -22,7 +22,7 @@ const (
 // apiEvents streams operations as they move, as server-sent events with the number
 // of the event as its id. A client that was cut off sends Last-Event-ID and misses
 // nothing that is still remembered; ?after= does the same for a first connection.
-func (h *Handler) apiEvents(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) apiEvents(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	var after uint64
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {

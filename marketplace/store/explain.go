@@ -104,7 +104,7 @@ const maxCause = 400
 // explain is the one function that turns an error into what a person is told:
 // what happened, why, and what to do next. What it does not know is an internal
 // error, whose cause is logged under an id and not shown.
-func (h *Handler) explain(err error) problem {
+func (h *shop) explain(err error) problem {
 	p := problem{kind: "internal", Status: http.StatusInternalServerError}
 	var dead *resolve.Conflict
 	var tooBig *http.MaxBytesError
@@ -209,7 +209,7 @@ func notNil[T any](list []T) []T {
 }
 
 // fail writes an error as a page.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, a Actor, err error) {
+func (h *shop) fail(w http.ResponseWriter, r *http.Request, a Actor, err error) {
 	p := h.explain(err)
 	h.show(w, r, a, p.Status, "problem", &page{Title: p.Title, Content: problemPage{problem: p, Retry: retryURL(r)}})
 }

@@ -63,7 +63,7 @@ func TestEveryErrorIsExplained(t *testing.T) {
 		{errors.New("nil map at /var/secret"), 500, "internal", "nobody foresaw"},
 	} {
 		m := newMarket()
-		m.planErr = c.err
+		m.PlanErr = c.err
 		h := shop(t, m, admin)
 		w := do(h, http.MethodPost, "/plugins/api/v1/plans", `{"updateAll":true}`, "Content-Type", asJSON)
 		assert.Equal(t, c.status, w.Code, c.kind)
@@ -105,7 +105,7 @@ func TestInternalErrorsAreLoggedUnderTheirID(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	m := newMarket()
-	m.planErr = errors.New("the cause")
+	m.PlanErr = errors.New("the cause")
 	h := shop(t, m, admin, func(o *store.Options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	w := do(h, http.MethodPost, "/plugins/api/v1/plans", `{"updateAll":true}`, "Content-Type", asJSON)
 	var p struct{ ID, Next string }

@@ -28,7 +28,7 @@ func TestInstallWithoutJavaScript(t *testing.T) {
 	h := shop(t, m, admin)
 	w := post(h, "/plugins/plans", url.Values{"do": {"install"}, "plugin": {"acme/backup"}, "source": {"main"}, "version": {"2.1.0"}})
 	require.Equal(t, http.StatusSeeOther, w.Code)
-	assert.Equal(t, install.Change{Install: []resolve.Want{{Plugin: "acme/backup", Range: "=2.1.0"}}, Source: "main"}, m.asked[0])
+	assert.Equal(t, install.Change{Install: []resolve.Want{{Plugin: "acme/backup", Range: "=2.1.0"}}, Source: "main"}, m.Asked[0])
 	page := get(h, w.Header().Get("Location")).Body.String()
 	wellFormed(t, page)
 	for _, s := range []string{"Install Backup 2.1.0 and 1 dependency", "Comes along", "Can read /srv and everything in it.", "To store your backups.", "Agree and install", "3.8 MB to download", "Signature must be by"} {
@@ -42,21 +42,21 @@ func TestInstallWithoutJavaScript(t *testing.T) {
 	require.Len(t, action, 2)
 	w = post(h, action[1], form)
 	require.Equal(t, http.StatusSeeOther, w.Code, w.Body)
-	require.Len(t, m.applied, 1)
-	assert.Equal(t, "ada", m.applied[0].Actor)
-	assert.Len(t, m.applied[0].Consents, 3)
+	require.Len(t, m.Applied, 1)
+	assert.Equal(t, "ada", m.Applied[0].Actor)
+	assert.Len(t, m.Applied[0].Consents, 3)
 	page = get(h, w.Header().Get("Location")).Body.String()
 	assert.Contains(t, page, "Waiting")
 	assert.Contains(t, page, "/cancel")
 	w = post(h, w.Header().Get("Location")+"/cancel", nil)
 	assert.Equal(t, http.StatusSeeOther, w.Code)
-	assert.Equal(t, []string{"tx-1"}, m.cancelled)
+	assert.Equal(t, []string{"tx-1"}, m.Cancelled)
 }
 
 func TestConsentForMore(t *testing.T) {
 	t.Parallel()
 	m := newMarket()
-	m.plan = mailerPlan(m)
+	m.Next = mailerPlan(m)
 	h := shop(t, m, admin)
 	w := post(h, "/plugins/plans", url.Values{"do": {"update"}, "plugin": {"acme/mailer"}})
 	at := w.Header().Get("Location")
@@ -72,26 +72,26 @@ func TestConsentForMore(t *testing.T) {
 	assert.Equal(t, http.StatusUnprocessableEntity, w.Code)
 	wellFormed(t, w.Body.String())
 	assert.Contains(t, w.Body.String(), "An agreement is missing")
-	assert.Empty(t, m.applied)
+	assert.Empty(t, m.Applied)
 
 	careful := shop(t, m, store.Actor{Name: "bob", View: true, Install: true})
 	w = post(careful, at+"/apply", url.Values{"consent": {"acme/mailer permission net.out:*:*"}})
 	assert.Equal(t, http.StatusForbidden, w.Code)
-	assert.Empty(t, m.applied)
+	assert.Empty(t, m.Applied)
 	assert.Contains(t, get(careful, at).Body.String(), "you may not give it")
 
 	w = post(h, at+"/apply", url.Values{"consent": {"acme/mailer permission net.out:*:*"}})
 	assert.Equal(t, http.StatusSeeOther, w.Code)
-	require.Len(t, m.applied, 1)
-	assert.Equal(t, []string{"acme/mailer permission net.out:*:*"}, m.applied[0].Consents)
+	require.Len(t, m.Applied, 1)
+	assert.Equal(t, []string{"acme/mailer permission net.out:*:*"}, m.Applied[0].Consents)
 }
 
 func TestStalePlanIsSaid(t *testing.T) {
 	t.Parallel()
 	m := newMarket()
-	m.plans = map[string]*install.Plan{m.plan.ID(): m.plan}
-	m.applyErr = install.ErrStalePlan
-	w := post(shop(t, m, admin), "/plugins/plans/"+m.plan.ID()+"/apply", url.Values{"consent": needs(m.plan)})
+	m.Made = map[string]*install.Plan{m.Next.ID(): m.Next}
+	m.ApplyErr = install.ErrStalePlan
+	w := post(shop(t, m, admin), "/plugins/plans/"+m.Next.ID()+"/apply", url.Values{"consent": needs(m.Next)})
 	assert.Equal(t, http.StatusConflict, w.Code)
 	assert.Contains(t, w.Body.String(), "Things have changed since")
 }
@@ -115,9 +115,9 @@ func TestFormsAskForTheRightChange(t *testing.T) {
 		w := post(shop(t, m, admin), "/plugins/plans", c.form)
 		assert.Equal(t, c.code, w.Code, c.form)
 		if c.code == 303 {
-			assert.Equal(t, []install.Change{c.want}, m.asked)
+			assert.Equal(t, []install.Change{c.want}, m.Asked)
 		} else {
-			assert.Empty(t, m.asked)
+			assert.Empty(t, m.Asked)
 		}
 	}
 }
@@ -129,7 +129,7 @@ func TestHoldReleaseAndSync(t *testing.T) {
 	w := post(h, "/plugins/hold", url.Values{"plugin": {"acme/mailer"}, "until": {"2026-06-01"}, "why": {"fair\nweek"}, "pin": {"1"}, "back": {"https://evil.example"}})
 	assert.Equal(t, http.StatusSeeOther, w.Code)
 	assert.Equal(t, "/plugins/settings", w.Header().Get("Location"))
-	hold := m.state.Holds["acme/mailer"]
+	hold := m.Updating.Holds["acme/mailer"]
 	assert.Equal(t, "ada", hold.By)
 	assert.Equal(t, "fair week", hold.Why)
 	assert.True(t, hold.Pin)
@@ -137,11 +137,11 @@ func TestHoldReleaseAndSync(t *testing.T) {
 	assert.Equal(t, http.StatusBadRequest, post(h, "/plugins/hold", url.Values{"plugin": {"acme/mailer"}, "until": {"soon"}}).Code)
 	w = post(h, "/plugins/unhold", url.Values{"plugin": {"acme/mailer"}, "back": {"updates"}})
 	assert.Equal(t, "/plugins/updates", w.Header().Get("Location"))
-	assert.Empty(t, m.state.Holds)
+	assert.Empty(t, m.Updating.Holds)
 	assert.Equal(t, http.StatusSeeOther, post(h, "/plugins/sync", nil).Code)
-	assert.Equal(t, 1, m.synced)
+	assert.Equal(t, 1, m.Synced)
 	assert.Equal(t, http.StatusForbidden, post(shop(t, m, store.Actor{View: true, Install: true}), "/plugins/sync", nil).Code)
-	m.syncErr = catalog.ErrUnavailable
+	m.SyncErr = catalog.ErrUnavailable
 	assert.Equal(t, http.StatusBadGateway, post(h, "/plugins/sync", nil).Code)
 }
 
@@ -153,7 +153,7 @@ func event(seq uint64, s install.State) install.Event {
 func TestEventsResume(t *testing.T) {
 	t.Parallel()
 	m := newMarket()
-	m.events = []install.Event{event(1, install.StateQueued), event(2, install.StateDownloading), event(3, install.StateVerifying)}
+	m.Past = []install.Event{event(1, install.StateQueued), event(2, install.StateDownloading), event(3, install.StateVerifying)}
 	server := httptest.NewServer(shop(t, m, admin))
 	t.Cleanup(server.Close)
 	read := func(last string, n int) []string {
@@ -187,7 +187,7 @@ func TestEventsBeatAndEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMarket()
-		m.more = make(chan install.Event)
+		m.More = make(chan install.Event)
 		began := time.Now()
 		w := get(shop(t, m, admin), "/plugins/api/v1/events")
 		assert.Equal(t, 15*time.Minute, time.Since(began))
@@ -199,9 +199,9 @@ func TestEventsCarryWords(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := newMarket()
-		m.more = make(chan install.Event)
-		m.events = []install.Event{event(7, install.StateDownloading)}
-		go func() { m.more <- event(8, install.StateDone) }()
+		m.More = make(chan install.Event)
+		m.Past = []install.Event{event(7, install.StateDownloading)}
+		go func() { m.More <- event(8, install.StateDone) }()
 		body := get(shop(t, m, admin), "/plugins/api/v1/events?after=6").Body.String()
 		for _, s := range []string{"id: 7\nevent: operation\ndata: {", `"word":"Downloading"`, `"percent":50`, "id: 8", `"final":true`} {
 			assert.Contains(t, body, s)

@@ -9,13 +9,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
+
+	"github.com/souk-dev/souk/marketplace/store/storetest"
 )
 
 // FuzzReadme holds whatever a publisher writes to a handful of harmless elements,
 // links to the web and to mail, and pictures of the release itself.
 func FuzzReadme(f *testing.F) {
 	for _, s := range []string{
-		readme, "<script>alert(1)</script>", "[x](javascript:alert(1))", "[x](JaVaScRiPt:alert(1))", "<a href=data:text/html,x>", "![x](//evil/x.png)", "[x](https://)", "<https:x>", "<http://[>", "![x](shots/1.png)", "![x](../../shots/1.png)",
+		storetest.Readme, "<script>alert(1)</script>", "[x](javascript:alert(1))", "[x](JaVaScRiPt:alert(1))", "<a href=data:text/html,x>", "![x](//evil/x.png)", "[x](https://)", "<https:x>", "<http://[>", "![x](shots/1.png)", "![x](../../shots/1.png)",
 		"[x]: javascript:alert(1)\n[x]", "<javascript:alert(1)>", "| a |\n|:-:|\n| <img src=x onerror=y> |", "[![a](shots/1.png)](javascript:x)", "`<b>`", "https://example.org/\"onclick=x", strings.Repeat("[", 2000), strings.Repeat("> ", 500) + "x", "\x00\xff\ufffd",
 	} {
 		f.Add(s)
@@ -23,7 +25,7 @@ func FuzzReadme(f *testing.F) {
 	m := newMarket()
 	h := shop(f, m, admin)
 	f.Fuzz(func(t *testing.T, text string) {
-		m.media["README.md"] = []byte(text)
+		m.Blobs["README.md"] = []byte(text)
 		w := get(h, "/plugins/api/v1/plugins/acme/backup/readme")
 		require.Equal(t, http.StatusOK, w.Code)
 		var answer struct{ HTML string }

@@ -17,7 +17,7 @@ const maxBody = 256 << 10
 
 // url is the one place where addresses are made: BasePath and the escaped parts.
 // A part may hold slashes, which stay.
-func (h *Handler) url(parts ...string) string {
+func (h *shop) url(parts ...string) string {
 	var b strings.Builder
 	b.WriteString(h.o.BasePath)
 	for i, p := range parts {
@@ -31,7 +31,7 @@ func (h *Handler) url(parts ...string) string {
 
 // handle registers a route of somebody who needs a right, and says how its errors
 // are written.
-func (h *Handler) handle(pattern string, need right, f action, fail func(http.ResponseWriter, *http.Request, Actor, error)) {
+func (h *shop) handle(pattern string, need right, f action, fail func(http.ResponseWriter, *http.Request, Actor, error)) {
 	method, path, found := strings.Cut(pattern, " ")
 	if !found {
 		method, path = "", pattern
@@ -65,7 +65,7 @@ func (h *Handler) handle(pattern string, need right, f action, fail func(http.Re
 
 // hostAllowed says whether a request for this Host header may be answered: see
 // Options.Hosts. A browser that was led here by a rebound name sends that name.
-func (h *Handler) hostAllowed(host string) bool {
+func (h *shop) hostAllowed(host string) bool {
 	name := host
 	if n, _, err := net.SplitHostPort(host); err == nil {
 		name = n
@@ -91,7 +91,7 @@ func (h *Handler) hostAllowed(host string) bool {
 }
 
 // refuseHost answers in plain text: nothing of the panel is shown to a stranger.
-func (h *Handler) refuseHost(w http.ResponseWriter, r *http.Request) {
+func (h *shop) refuseHost(w http.ResponseWriter, r *http.Request) {
 	h.o.Log.Warn("request for a host that is not listed", "host", r.Host, "hint", "add it to store.Options.Hosts")
 	p := h.explain(errHost)
 	http.Error(w, p.Title+"\n\n"+p.Detail+"\n"+p.Next, p.Status)

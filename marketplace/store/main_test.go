@@ -39,18 +39,18 @@ func look(address string) error {
 		return err
 	}
 	busy := newMarket()
-	busy.operations = append([]install.Operation{{ID: "t4", Title: "Install Backup 2.1.0", Actor: "ada", State: install.StateDownloading, Plugin: "acme/backup", Plugins: []catalog.PluginID{"acme/backup"}, Done: 42, Total: 100, Started: now}}, busy.operations...)
+	busy.Running = append([]install.Operation{{ID: "t4", Title: "Install Backup 2.1.0", Actor: "ada", State: install.StateDownloading, Plugin: "acme/backup", Plugins: []catalog.PluginID{"acme/backup"}, Done: 42, Total: 100, Started: now}}, busy.Running...)
 	wide := newMarket()
-	wide.plan = mailerPlan(wide)
+	wide.Next = mailerPlan(wide)
 	odd := newMarket()
-	odd.sources = []mirror.Status{{Name: "main", State: "stale", Synced: now.Add(-30 * time.Hour), Plugins: 12, Err: catalog.ErrUnavailable}, {Name: "team", State: "error", Err: catalog.ErrUnavailable}}
-	odd.planErr = conflict()
-	odd.offers, odd.state = nil, update.State{}
+	odd.Catalogs = []mirror.Status{{Name: "main", State: "stale", Synced: now.Add(-30 * time.Hour), Plugins: 12, Err: catalog.ErrUnavailable}, {Name: "team", State: "error", Err: catalog.ErrUnavailable}}
+	odd.PlanErr = conflict()
+	odd.Offered, odd.Updating = nil, update.State{}
 	empty := &market{}
 	hub := func(state store.LinkState) func(*store.Options) {
 		c := newHub()
-		c.account.State = state
-		return c.in
+		c.Linked.State = state
+		return c.In
 	}
 	for base, err := range map[string]error{
 		"/plugins/": mount("/plugins/", newMarket(), admin), "/busy/": mount("/busy/", busy, admin), "/wide/": mount("/wide/", wide, admin),

@@ -37,7 +37,7 @@ type installedRow struct {
 	Held     bool
 }
 
-func (h *Handler) installed(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) installed(w http.ResponseWriter, r *http.Request, a Actor) error {
 	on := h.panel()
 	all := h.m.Installed()
 	slices.SortFunc(all, func(a, b install.Installed) int {
@@ -99,7 +99,7 @@ func compare(a, b catalog.PluginID) int {
 }
 
 // revoked says which advisory stops an installed release; empty for none.
-func (h *Handler) revoked(p catalog.Plugin, i install.Installed) string {
+func (h *shop) revoked(p catalog.Plugin, i install.Installed) string {
 	rel := catalog.Release{Ref: i.Ref, Digest: i.Digest}
 	for _, a := range p.Advisories {
 		if a.Action == catalog.ActionDisable && a.Active(h.o.Now()) && (a.Concerns(rel) || a.ConcernsSigner(i.Signer)) {
@@ -110,7 +110,7 @@ func (h *Handler) revoked(p catalog.Plugin, i install.Installed) string {
 }
 
 // healths asks how all plugins are, a few at a time and not for long.
-func (h *Handler) healths(ctx context.Context, all []install.Installed) []error {
+func (h *shop) healths(ctx context.Context, all []install.Installed) []error {
 	ctx, cancel := context.WithTimeout(ctx, healthWait)
 	defer cancel()
 	out := make([]error, len(all))
@@ -161,7 +161,7 @@ type holdRow struct {
 	update.Hold
 }
 
-func (h *Handler) settings(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) settings(w http.ResponseWriter, r *http.Request, a Actor) error {
 	c := settingsPage{ReadOnly: !a.Install, MaySync: a.Administer, Account: h.accountOf(a)}
 	for _, s := range h.m.Sources() {
 		row := sourceRow{Name: s.Name, State: string(s.State), Serial: s.Serial, Synced: s.Synced, Expires: s.Expires, Plugins: s.Plugins}
@@ -201,7 +201,7 @@ func (h *Handler) settings(w http.ResponseWriter, r *http.Request, a Actor) erro
 	return nil
 }
 
-func (h *Handler) hold(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) hold(w http.ResponseWriter, r *http.Request, a Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errRequest, err)
 	}
@@ -222,7 +222,7 @@ func (h *Handler) hold(w http.ResponseWriter, r *http.Request, a Actor) error {
 	return nil
 }
 
-func (h *Handler) unhold(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) unhold(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errRequest, err)
 	}
@@ -245,7 +245,7 @@ func backTo(r *http.Request) string {
 	return "settings"
 }
 
-func (h *Handler) sync(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) sync(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	if err := h.m.Sync(r.Context()); err != nil {
 		return err
 	}

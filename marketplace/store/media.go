@@ -96,7 +96,7 @@ func blob(r catalog.Release, title string) (catalog.Descriptor, bool) {
 }
 
 // media serves an icon or a screenshot.
-func (h *Handler) media(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) media(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	id, err := pluginID(r)
 	if err != nil {
 		return err
@@ -113,7 +113,7 @@ func (h *Handler) media(w http.ResponseWriter, r *http.Request, _ Actor) error {
 }
 
 // picture serves a blob of a release, if it is a picture.
-func (h *Handler) picture(w http.ResponseWriter, r *http.Request, rel catalog.Release, title string) error {
+func (h *shop) picture(w http.ResponseWriter, r *http.Request, rel catalog.Release, title string) error {
 	d, ok := blob(rel, title)
 	if !ok {
 		return fmt.Errorf("picture of %s: %w", rel.Ref, catalog.ErrNotFound)

@@ -43,7 +43,7 @@ type operationPage struct {
 }
 
 // operationView works out how an operation is shown.
-func (h *Handler) operationView(op install.Operation) operationView {
+func (h *shop) operationView(op install.Operation) operationView {
 	v := operationView{Operation: op, Word: h.text.T("state." + string(op.State)), Percent: -1, Final: op.State.Final()}
 	v.Can = slices.Contains(way[:slices.Index(way, install.StateStarting)], op.State)
 	at := slices.Index(way, op.State)
@@ -81,7 +81,7 @@ func (h *Handler) operationView(op install.Operation) operationView {
 }
 
 // verdict says in words what came of an operation; empty while it runs.
-func (h *Handler) verdict(op install.Operation) string {
+func (h *shop) verdict(op install.Operation) string {
 	switch op.State {
 	case install.StateDone:
 		return h.text.T("verdict.done")
@@ -99,7 +99,7 @@ func (h *Handler) verdict(op install.Operation) string {
 	return ""
 }
 
-func (h *Handler) operation(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) operation(w http.ResponseWriter, r *http.Request, a Actor) error {
 	op, err := h.m.Operation(r.PathValue("id"))
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (h *Handler) operation(w http.ResponseWriter, r *http.Request, a Actor) err
 	return nil
 }
 
-func (h *Handler) cancel(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) cancel(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	id := r.PathValue("id")
 	if err := h.m.Cancel(id); err != nil {
 		return err
@@ -136,7 +136,7 @@ type failure struct {
 
 // lastFailure returns what went wrong with a plugin last, unless something went
 // well since.
-func (h *Handler) lastFailure(id catalog.PluginID) *failure {
+func (h *shop) lastFailure(id catalog.PluginID) *failure {
 	entries, err := h.m.History()
 	if err != nil {
 		return nil // the history page says what is wrong with it
@@ -156,7 +156,7 @@ func (h *Handler) lastFailure(id catalog.PluginID) *failure {
 }
 
 // failure puts a failed entry of the history into words.
-func (h *Handler) failure(e install.Entry, c install.HistoryStep) *failure {
+func (h *shop) failure(e install.Entry, c install.HistoryStep) *failure {
 	f := &failure{When: e.Ended, Cause: oneLine(e.Error, maxCause), URL: h.url("operations", e.ID)}
 	switch {
 	case c.From != "" && c.To != "":

@@ -42,7 +42,7 @@ type notice struct {
 	Text  string
 }
 
-func (h *Handler) parse() (*template.Template, error) {
+func (h *shop) parse() (*template.Template, error) {
 	return template.New("").Funcs(template.FuncMap{
 		"t":        h.text.T,
 		"n":        h.text.N,
@@ -73,7 +73,7 @@ func (h *Handler) parse() (*template.Template, error) {
 }
 
 // when writes a moment as a <time> element: how long ago, and exactly on hover.
-func (h *Handler) when(t time.Time) template.HTML {
+func (h *shop) when(t time.Time) template.HTML {
 	if t.IsZero() {
 		return template.HTML(template.HTMLEscapeString(h.text.Ago(h.o.Now(), t)))
 	}
@@ -93,7 +93,7 @@ func riskIcon(r sandbox.Risk) string {
 
 // category is the name of a category for people; one without a text is its own:
 // "developer-tools" reads "Developer tools".
-func (h *Handler) category(c string) string {
+func (h *shop) category(c string) string {
 	if key := "category." + c; h.text.Has(key) {
 		return h.text.T(key)
 	}
@@ -103,7 +103,7 @@ func (h *Handler) category(c string) string {
 
 // show renders a page into the panel's layout. The content is rendered whole
 // before the first byte is sent, so that an error is never half a page.
-func (h *Handler) show(w http.ResponseWriter, r *http.Request, a Actor, status int, content string, p *page) {
+func (h *shop) show(w http.ResponseWriter, r *http.Request, a Actor, status int, content string, p *page) {
 	p.Actor = a
 	var inner, body bytes.Buffer
 	err := h.pages.ExecuteTemplate(&inner, content, p)
@@ -123,8 +123,9 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, a Actor, status i
 	case p.Every > 0:
 		head += template.HTML(fmt.Sprintf("<noscript><meta http-equiv=\"refresh\" content=\"%d\"></noscript>\n", int(p.Every/time.Second)))
 	}
-	out := Page{Status: status, Title: p.Title, Head: head, Body: template.HTML(body.String())}
+	out := Page{Status: status, Title: p.Title, Lang: h.text.Lang(), Dir: h.text.Dir(), Head: head, Body: template.HTML(body.String())}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", h.text.Lang())
 	if h.o.Layout != nil {
 		h.o.Layout(w, r, out)
 		return
@@ -148,7 +149,7 @@ const (
 
 // shelfNotices says what is wrong with the catalogs that a page is made from: none
 // at all, the last good one of some age, or one source of several that fails.
-func (h *Handler) shelfNotices() []notice {
+func (h *shop) shelfNotices() []notice {
 	var out []notice
 	sources := h.m.Sources()
 	for _, s := range sources {
@@ -173,7 +174,7 @@ func (h *Handler) shelfNotices() []notice {
 }
 
 // expired reports whether nothing may be installed from a source now.
-func (h *Handler) expired(source string) bool {
+func (h *shop) expired(source string) bool {
 	return slices.ContainsFunc(h.m.Sources(), func(s mirror.Status) bool {
 		return s.Name == source && string(s.State) == sourceExpired
 	})

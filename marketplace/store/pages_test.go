@@ -16,6 +16,7 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/mirror"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/marketplace/store/storetest"
 	"github.com/souk-dev/souk/marketplace/ui"
 	"github.com/souk-dev/souk/update"
 	"github.com/souk-dev/souk/verify"
@@ -26,33 +27,33 @@ import (
 func TestEveryPageInEveryState(t *testing.T) {
 	t.Parallel()
 	expired := func(m *market) {
-		m.sources = []mirror.Status{{Name: "main", State: "expired", Synced: now.Add(-9 * 24 * time.Hour), Plugins: 12}}
+		m.Catalogs = []mirror.Status{{Name: "main", State: "expired", Synced: now.Add(-9 * 24 * time.Hour), Plugins: 12}}
 	}
 	partial := func(m *market) {
-		m.sources = append(m.sources, mirror.Status{Name: "team", State: "error", Err: catalog.ErrUnavailable})
+		m.Catalogs = append(m.Catalogs, mirror.Status{Name: "team", State: "error", Err: catalog.ErrUnavailable})
 	}
 	nothing := func(m *market) { *m = market{} }
 	running := func(s install.State) func(*market) {
 		return func(m *market) {
-			m.operations = []install.Operation{{ID: "t9", Title: "Install Backup 2.1.0", State: s, Plugins: []catalog.PluginID{"acme/backup"}, Done: 1, Total: 4, Started: now}}
+			m.Running = []install.Operation{{ID: "t9", Title: "Install Backup 2.1.0", State: s, Plugins: []catalog.PluginID{"acme/backup"}, Done: 1, Total: 4, Started: now}}
 		}
 	}
 	advisory := func(action catalog.Action) func(*market) {
 		return func(m *market) {
 			for _, id := range []catalog.PluginID{"acme/backup", "acme/mailer"} {
-				p := m.plugins[id]
+				p := m.Listed[id]
 				p.Advisories = []catalog.Advisory{{ID: "SA-7", Action: action, Title: "Leaks keys", Plugin: id, Issued: now, FixedIn: "3.0.0", Detail: "Turn **it** off."}}
-				m.plugins[id] = p
+				m.Listed[id] = p
 			}
 		}
 	}
 	policy := func(m *market) {
-		p := m.plugins["acme/backup"]
-		p.Releases[0].Manifest.Permissions = append(p.Releases[0].Manifest.Permissions, ask("exec", "/usr/bin/tar", "", false))
+		p := m.Listed["acme/backup"]
+		p.Releases[0].Manifest.Permissions = append(p.Releases[0].Manifest.Permissions, storetest.Ask("exec", "/usr/bin/tar", "", false))
 	}
 	held := func(m *market) {
-		m.state.Holds = map[catalog.PluginID]update.Hold{"acme/mailer": {By: "ada", At: now, Until: now.Add(48 * time.Hour), Why: "fair week", Pin: true, Version: "2.1.0"}}
-		m.offers[0].Decision = update.Decision{Verdict: update.Held, Why: []string{"held by ada"}}
+		m.Updating.Holds = map[catalog.PluginID]update.Hold{"acme/mailer": {By: "ada", At: now, Until: now.Add(48 * time.Hour), Why: "fair week", Pin: true, Version: "2.1.0"}}
+		m.Offered[0].Decision = update.Decision{Verdict: update.Held, Why: []string{"held by ada"}}
 	}
 	none := func(*market) {}
 	for _, c := range []struct {
@@ -63,7 +64,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 	}{
 		{"browse", "", none, []string{"Featured", "Recently updated", "Backup", "rated 4.8 of 5", "High risk", "Update to 2.1.0"}, []string{"Your account"}},
 		{"browse, no source", "", nothing, []string{"No catalog yet", "/plugins/settings"}, nil},
-		{"browse, empty catalog", "", func(m *market) { m.plugins = nil }, []string{"The catalog is empty"}, nil},
+		{"browse, empty catalog", "", func(m *market) { m.Listed = nil }, []string{"The catalog is empty"}, nil},
 		{"browse, partial", "", partial, []string{"The source “team” does not work", "cannot be reached|did not answer", "Backup"}, nil},
 		{"browse, expired", "", expired, []string{"has expired", "9 days ago"}, nil},
 		{"browse, running", "", running(install.StateDownloading), []string{"Downloading 25 %", `<progress`}, nil},
@@ -72,8 +73,8 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"category", "?category=monitoring", none, []string{"Metrics", "Alerts", "2 plugins"}, []string{"PostgreSQL"}},
 		{"publisher", "?publisher=kiln", none, []string{"PostgreSQL", "Redis"}, []string{"Backup<"}},
 		{"overview", "p/acme/backup", none, []string{"Restore of single files", "by ", "Acme Labs", "Medium risk", "last night&#39;s backups", `value="install"`}, nil},
-		{"overview, offline", "p/acme/backup", func(m *market) { m.mediaErr = catalog.ErrUnavailable }, []string{"could not be fetched", "Install"}, nil},
-		{"overview, no README", "p/acme/backup", func(m *market) { m.plugins["acme/backup"].Releases[0].Manifest.Docs = "" }, []string{"No documentation"}, nil},
+		{"overview, offline", "p/acme/backup", func(m *market) { m.MediaErr = catalog.ErrUnavailable }, []string{"could not be fetched", "Install"}, nil},
+		{"overview, no README", "p/acme/backup", func(m *market) { m.Listed["acme/backup"].Releases[0].Manifest.Docs = "" }, []string{"No documentation"}, nil},
 		{"overview, running", "p/acme/backup", running(install.StateVerifying), []string{"Checking signatures", "/plugins/operations/t9"}, []string{`value="install"`}},
 		{"overview, installed", "p/north/metrics", none, []string{"Installed: 2.1.0", "Remove"}, []string{`value="install"`}},
 		{"overview, went back by itself", "p/acme/mailer", none, []string{"The update to 2.1.0 was undone", "went back to 2.0.3 by itself", "connection refused"}, nil},
@@ -81,9 +82,9 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"overview, against policy", "p/acme/backup", policy, []string{"policy of this panel forbids", "Not available"}, []string{`value="install"`}},
 		{"overview, expired", "p/acme/backup", expired, []string{"Its catalog has expired", "Not available"}, []string{`value="install"`}},
 		{"overview, deprecated", "p/acme/backup", func(m *market) {
-			p := m.plugins["acme/backup"]
+			p := m.Listed["acme/backup"]
 			p.Deprecated = "Use acme/vault instead."
-			m.plugins["acme/backup"] = p
+			m.Listed["acme/backup"] = p
 		}, []string{"deprecated", "Use acme/vault instead."}, nil},
 		{"permissions", "p/acme/backup/permissions", none, []string{"Can read /srv and everything in it.", "Can see the list of your servers.", "To store your backups.", "Needs your agreement", "Allowed: the policy of this panel allows it"}, nil},
 		{"permissions, none", "p/kiln/redis/permissions", none, []string{"It asks for nothing"}, nil},
@@ -94,15 +95,15 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"installed", "installed", none, []string{"Running", "Not healthy", "connection refused", "Not known", "came along"}, nil},
 		{"installed, none", "installed", nothing, []string{"No plugins yet", "Browse"}, nil},
 		{"installed, revoked", "installed", advisory(catalog.ActionDisable), []string{"Stopped by advisory SA-7"}, nil},
-		{"installed, off", "installed", func(m *market) { m.here[0].Enabled = false }, []string{"Switched off"}, nil},
+		{"installed, off", "installed", func(m *market) { m.Here[0].Enabled = false }, []string{"Switched off"}, nil},
 		{"updates", "updates", none, []string{"Needs your decision", "Asks for more permissions", "Can send data to any server", "Before: Can send data to smtp.example.org", "New: <strong>any</strong> mail server", "went back to 2.0.3 by itself", "in 5 hours", "Update all"}, nil},
 		{"updates, held", "updates", held, []string{"held by ada", "Release"}, nil},
-		{"updates, none", "updates", func(m *market) { m.offers = nil }, []string{"Everything is up to date"}, []string{"Update all"}},
-		{"updates, error", "updates", func(m *market) { m.offers, m.offersErr = nil, catalog.ErrExpired }, []string{"The catalog has expired"}, []string{"up to date"}},
-		{"updates, frozen", "updates", func(m *market) { m.state.Frozen = true }, []string{"Automatic updates are paused"}, nil},
+		{"updates, none", "updates", func(m *market) { m.Offered = nil }, []string{"Everything is up to date"}, []string{"Update all"}},
+		{"updates, error", "updates", func(m *market) { m.Offered, m.OffersErr = nil, catalog.ErrExpired }, []string{"The catalog has expired"}, []string{"up to date"}},
+		{"updates, frozen", "updates", func(m *market) { m.Updating.Frozen = true }, []string{"Automatic updates are paused"}, nil},
 		{"history", "history", none, []string{"acme/mailer: 2.0.3 → 1.9.0", "remove north/metrics 2.1.0", "data as it was then:", "Go back", "health check failed", "the updater"}, nil},
 		{"history, none", "history", nothing, []string{"Nothing happened yet"}, nil},
-		{"history, damaged", "history", func(m *market) { m.historyErr = install.ErrCorrupt }, []string{"The plugin store is damaged"}, nil},
+		{"history, damaged", "history", func(m *market) { m.HistoryErr = install.ErrCorrupt }, []string{"The plugin store is damaged"}, nil},
 		{"settings", "settings", held, []string{"Fresh", "42", "fair week", "until 5 May 2026", "Pinned", "hooks.example.org", "Signed in as ada", "Sync now"}, nil},
 		{"settings, no source", "settings", nothing, []string{"No catalog yet", "Nothing is held", "every permission is asked for"}, nil},
 		{"settings, partial", "settings", partial, []string{"Does not work"}, nil},
@@ -155,8 +156,8 @@ func TestTextsByPublishersStayText(t *testing.T) {
 	t.Parallel()
 	const attack = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
 	m := newMarket()
-	m.media["README.md"] = []byte(attack + "\n\n<script>alert(1)</script>\n\n[a](javascript:alert(1)) [b](data:text/html,x) [c](//evil.example/) ![x](https://evil.example/t.png) ![y](javascript:alert(1))\n\n<a href=\"x\" onclick=\"y\">z</a> [good](https://good.example/)\n\n# <svg onload=alert(1)>\n")
-	p := m.plugins["acme/backup"]
+	m.Blobs["README.md"] = []byte(attack + "\n\n<script>alert(1)</script>\n\n[a](javascript:alert(1)) [b](data:text/html,x) [c](//evil.example/) ![x](https://evil.example/t.png) ![y](javascript:alert(1))\n\n<a href=\"x\" onclick=\"y\">z</a> [good](https://good.example/)\n\n# <svg onload=alert(1)>\n")
+	p := m.Listed["acme/backup"]
 	p.Name, p.Summary, p.License, p.Deprecated, p.Tags, p.Categories = "N"+attack, attack, attack, attack, []string{attack}, []string{attack}
 	p.Publisher.Name = attack
 	rel := &p.Releases[0]
@@ -164,16 +165,16 @@ func TestTextsByPublishersStayText(t *testing.T) {
 	rel.Manifest.Permissions[0].Reason, rel.Manifest.Screenshots[0].Alt, rel.Manifest.Screenshots[0].Caption = attack, attack, attack
 	rel.Notes, rel.Reason = attack, attack
 	p.Advisories = []catalog.Advisory{{ID: attack, Title: attack, Detail: attack, URL: "javascript:alert(1)", Action: catalog.ActionWarn, Plugin: p.ID}}
-	m.plugins["acme/backup"] = p
-	m.entries[0].Title, m.entries[0].Error, m.entries[0].Actor = attack, attack, attack
-	m.health["acme/mailer"] = fmt.Errorf("%s", attack)
-	m.operations[0].Log, m.operations[0].Title = []string{attack}, attack
-	m.offers[0].Notes[0].Text, m.offers[0].Decision.Why = attack, []string{attack}
-	m.plan = backupPlan(m)
-	m.plan.Steps[1].Why, m.plan.Warnings = attack, []string{attack}
-	m.plans = map[string]*install.Plan{m.plan.ID(): m.plan}
+	m.Listed["acme/backup"] = p
+	m.Entries[0].Title, m.Entries[0].Error, m.Entries[0].Actor = attack, attack, attack
+	m.Sick["acme/mailer"] = fmt.Errorf("%s", attack)
+	m.Running[0].Log, m.Running[0].Title = []string{attack}, attack
+	m.Offered[0].Notes[0].Text, m.Offered[0].Decision.Why = attack, []string{attack}
+	m.Next = backupPlan(m)
+	m.Next.Steps[1].Why, m.Next.Warnings = attack, []string{attack}
+	m.Made = map[string]*install.Plan{m.Next.ID(): m.Next}
 	h := shop(t, m, admin)
-	for _, path := range []string{"", "?q=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "p/acme/backup", "p/acme/backup/permissions", "p/acme/backup/versions", "p/acme/backup/security", "installed", "updates", "history", "settings", "operations/t3", "plans/" + m.plan.ID()} {
+	for _, path := range []string{"", "?q=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "p/acme/backup", "p/acme/backup/permissions", "p/acme/backup/versions", "p/acme/backup/security", "installed", "updates", "history", "settings", "operations/t3", "plans/" + m.Next.ID()} {
 		w := get(h, "/plugins/"+path)
 		require.Equal(t, http.StatusOK, w.Code, path)
 		page := w.Body.String()
@@ -216,12 +217,12 @@ func TestPicturesAreDecodedAndBounded(t *testing.T) {
 		"svg": []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`), "html": []byte("<html><script>alert(1)</script>"),
 		"cut": picture(64, 64, 2)[:200], "bomb": huge, "nothing": nil, "too many bytes": make([]byte, catalog.MaxMedia+1),
 	} {
-		m.media["shots/1.png"] = b
+		m.Blobs["shots/1.png"] = b
 		w := get(h, "/plugins/media/acme/backup/2.1.0/shots/1.png")
 		assert.Equal(t, http.StatusNotFound, w.Code, name)
 		assert.NotContains(t, w.Body.String(), "alert(1)", name)
 	}
-	m.mediaErr = verify.ErrDigest
+	m.MediaErr = verify.ErrDigest
 	assert.Equal(t, http.StatusBadGateway, get(h, "/plugins/media/acme/backup/2.1.0/shots/1.png").Code)
 }
 

@@ -94,7 +94,7 @@ func change(r *http.Request) (install.Change, error) {
 }
 
 // makePlan plans a change and shows the plan. It changes nothing.
-func (h *Handler) makePlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) makePlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	c, err := change(r)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (h *Handler) makePlan(w http.ResponseWriter, r *http.Request, _ Actor) erro
 	return nil
 }
 
-func (h *Handler) plan(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) plan(w http.ResponseWriter, r *http.Request, a Actor) error {
 	p, err := h.m.PlanByID(r.PathValue("id"))
 	if err != nil {
 		return err
@@ -116,7 +116,7 @@ func (h *Handler) plan(w http.ResponseWriter, r *http.Request, a Actor) error {
 	return nil
 }
 
-func (h *Handler) showPlan(w http.ResponseWriter, r *http.Request, a Actor, p *install.Plan, why error) {
+func (h *shop) showPlan(w http.ResponseWriter, r *http.Request, a Actor, p *install.Plan, why error) {
 	v := h.planView(p, a)
 	status := http.StatusOK
 	if why != nil {
@@ -127,7 +127,7 @@ func (h *Handler) showPlan(w http.ResponseWriter, r *http.Request, a Actor, p *i
 }
 
 // planView works out how a plan is shown.
-func (h *Handler) planView(p *install.Plan, a Actor) planPage {
+func (h *shop) planView(p *install.Plan, a Actor) planPage {
 	v := planPage{Plan: p, ID: p.ID(), ReadOnly: !a.Install, Back: h.url(), Verb: "apply"}
 	names := map[catalog.PluginID]string{}
 	for _, s := range p.Steps {
@@ -197,7 +197,7 @@ func (h *Handler) planView(p *install.Plan, a Actor) planPage {
 }
 
 // need adds to a consent what a person wants to know beside it.
-func (h *Handler) need(p *install.Plan, n install.Need, name string) planNeed {
+func (h *shop) need(p *install.Plan, n install.Need, name string) planNeed {
 	out := planNeed{Need: n, Name: name, Tick: n.Optional || n.Risk == sandbox.RiskHigh || n.Kind == install.NeedSigner}
 	if name == "" {
 		out.Name = string(n.Plugin)
@@ -225,7 +225,7 @@ func hasFrom(p *install.Plan, id catalog.PluginID) bool {
 }
 
 // verb is the word on the button that applies a plan, and where Cancel leads.
-func (h *Handler) verb(p *install.Plan, id catalog.PluginID) (verb, back string) {
+func (h *shop) verb(p *install.Plan, id catalog.PluginID) (verb, back string) {
 	if p.Rollback != 0 {
 		return "rollback", h.url("history")
 	}
@@ -250,7 +250,7 @@ func risky(p *install.Plan, consents []string) bool {
 }
 
 // apply starts a plan with what was agreed to.
-func (h *Handler) apply(r *http.Request, a Actor, consents []string) (install.Operation, *install.Plan, error) {
+func (h *shop) apply(r *http.Request, a Actor, consents []string) (install.Operation, *install.Plan, error) {
 	p, err := h.m.PlanByID(r.PathValue("id"))
 	if err != nil {
 		return install.Operation{}, nil, err
@@ -275,7 +275,7 @@ func (h *Handler) apply(r *http.Request, a Actor, consents []string) (install.Op
 	return op, p, err
 }
 
-func (h *Handler) applyPlan(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) applyPlan(w http.ResponseWriter, r *http.Request, a Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errRequest, err)
 	}

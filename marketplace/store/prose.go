@@ -11,7 +11,7 @@ import (
 )
 
 // readme returns the rendered documentation of a release; empty when it has none.
-func (h *Handler) readme(ctx context.Context, r catalog.Release) (template.HTML, error) {
+func (h *shop) readme(ctx context.Context, r catalog.Release) (template.HTML, error) {
 	d, ok := blob(r, r.Manifest.Docs)
 	if !ok {
 		return "", nil
@@ -29,7 +29,7 @@ func (h *Handler) readme(ctx context.Context, r catalog.Release) (template.HTML,
 }
 
 // note renders a text without pictures: release notes, an advisory.
-func (h *Handler) note(s string) template.HTML {
+func (h *shop) note(s string) template.HTML {
 	if s == "" {
 		return ""
 	}

@@ -82,7 +82,7 @@ type reviewForm struct {
 }
 
 // reviewsOf returns the tab of a plugin. form is what was sent and refused; nil: nothing.
-func (h *Handler) reviewsOf(r *http.Request, a Actor, p catalog.Plugin, form *reviewForm) *reviewsTab {
+func (h *shop) reviewsOf(r *http.Request, a Actor, p catalog.Plugin, form *reviewForm) *reviewsTab {
 	c := h.o.Community
 	t := &reviewsTab{Plugin: p.ID, Account: h.account(), MayRate: a.Install, MayLink: a.Administer, Query: ratingsQuery(r.URL.Query()), Reported: r.URL.Query().Get("reported") == "1"}
 	t.Hub, t.Linked = nameHub(t.Account.Hub), t.Account.State == LinkLinked
@@ -161,7 +161,7 @@ func (q RatingsQuery) values() url.Values {
 	return v
 }
 
-func (h *Handler) reviewsURL(id catalog.PluginID, q RatingsQuery) string {
+func (h *shop) reviewsURL(id catalog.PluginID, q RatingsQuery) string {
 	at := h.url("p", id.Publisher(), id.Name(), "reviews")
 	if v := q.values(); len(v) > 0 {
 		at += "?" + v.Encode()
@@ -170,7 +170,7 @@ func (h *Handler) reviewsURL(id catalog.PluginID, q RatingsQuery) string {
 }
 
 // show fills in what the hub said.
-func (t *reviewsTab) show(h *Handler, r Ratings) {
+func (t *reviewsTab) show(h *shop, r Ratings) {
 	for i := range r.Items {
 		clean(&r.Items[i])
 	}
@@ -221,12 +221,12 @@ func lines(s string) string {
 
 // ofHub reports whether the hub speaks about this plugin: one of the same name in another
 // source is another plugin.
-func (h *Handler) ofHub(p catalog.Plugin) bool {
+func (h *shop) ofHub(p catalog.Plugin) bool {
 	return h.o.CommunitySource == "" || p.Source == h.o.CommunitySource
 }
 
 // hubPlugin finds the plugin of a request that the hub speaks about.
-func (h *Handler) hubPlugin(r *http.Request) (catalog.Plugin, error) {
+func (h *shop) hubPlugin(r *http.Request) (catalog.Plugin, error) {
 	p, err := h.lookUp(r)
 	if err == nil && !h.ofHub(p) {
 		err = fmt.Errorf("plugin %s is not of the hub: %w", p.ID, catalog.ErrNotFound)
@@ -235,7 +235,7 @@ func (h *Handler) hubPlugin(r *http.Request) (catalog.Plugin, error) {
 }
 
 // act does something at the hub for a person, who waits for it.
-func (h *Handler) act(r *http.Request, f func(context.Context, Community) error) error {
+func (h *shop) act(r *http.Request, f func(context.Context, Community) error) error {
 	ctx, cancel := context.WithTimeout(r.Context(), actWait)
 	defer cancel()
 	return hubError(f(ctx, h.o.Community))
@@ -268,7 +268,7 @@ func checkReview(stars int, text string) error {
 	return nil
 }
 
-func (h *Handler) rate(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) rate(w http.ResponseWriter, r *http.Request, a Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errRequest, err)
 	}
@@ -289,7 +289,7 @@ func (h *Handler) rate(w http.ResponseWriter, r *http.Request, a Actor) error {
 	return nil
 }
 
-func (h *Handler) unrate(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) unrate(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -302,7 +302,7 @@ func (h *Handler) unrate(w http.ResponseWriter, r *http.Request, _ Actor) error 
 	return nil
 }
 
-func (h *Handler) helpful(w http.ResponseWriter, r *http.Request, _ Actor) error {
+func (h *shop) helpful(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errRequest, err)
 	}
@@ -341,7 +341,7 @@ type reportPage struct {
 	Problem *problem
 }
 
-func (h *Handler) report(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) report(w http.ResponseWriter, r *http.Request, a Actor) error {
 	p, err := h.hubPlugin(r)
 	if err != nil {
 		return err
@@ -349,7 +349,7 @@ func (h *Handler) report(w http.ResponseWriter, r *http.Request, a Actor) error 
 	return h.reportForm(w, r, a, p, http.StatusOK, reportPage{})
 }
 
-func (h *Handler) reportForm(w http.ResponseWriter, r *http.Request, a Actor, p catalog.Plugin, status int, c reportPage) error {
+func (h *shop) reportForm(w http.ResponseWriter, r *http.Request, a Actor, p catalog.Plugin, status int, c reportPage) error {
 	account := h.account()
 	c.card = h.describe(h.panel(), a, p).card
 	c.Hub, c.Linked, c.MayLink = nameHub(account.Hub), account.State == LinkLinked, a.Administer
@@ -364,7 +364,7 @@ func (h *Handler) reportForm(w http.ResponseWriter, r *http.Request, a Actor, p 
 	return nil
 }
 
-func (h *Handler) sendReport(w http.ResponseWriter, r *http.Request, a Actor) error {
+func (h *shop) sendReport(w http.ResponseWriter, r *http.Request, a Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errRequest, err)
 	}
@@ -387,7 +387,7 @@ func (h *Handler) sendReport(w http.ResponseWriter, r *http.Request, a Actor) er
 	return nil
 }
 
-func (h *Handler) checkReport(reason, text string) error {
+func (h *shop) checkReport(reason, text string) error {
 	if !slices.Contains(h.o.Community.Reasons(), reason) {
 		return fmt.Errorf("%w: choose a reason", errRequest)
 	}
@@ -402,7 +402,7 @@ func (h *Handler) checkReport(reason, text string) error {
 
 // tips are plugins for who has what is installed here, as cards; none when the hub has
 // none or does not answer.
-func (h *Handler) tips(r *http.Request, on panel, a Actor) []card {
+func (h *shop) tips(r *http.Request, on panel, a Actor) []card {
 	var out []card
 	for _, s := range h.suggestions(r, on) {
 		p, err := h.m.Plugin(s.Plugin)
@@ -417,7 +417,7 @@ func (h *Handler) tips(r *http.Request, on panel, a Actor) []card {
 }
 
 // suggestions are those of the hub that can be had here and are not installed.
-func (h *Handler) suggestions(r *http.Request, on panel) []Suggestion {
+func (h *shop) suggestions(r *http.Request, on panel) []Suggestion {
 	if h.o.Community == nil || len(on.here) == 0 {
 		return nil
 	}

@@ -31,7 +31,7 @@ type panel struct {
 	busy map[catalog.PluginID]install.Operation // unfinished
 }
 
-func (h *Handler) panel() panel {
+func (h *shop) panel() panel {
 	p := panel{here: map[catalog.PluginID]install.Installed{}, busy: map[catalog.PluginID]install.Operation{}}
 	for _, i := range h.m.Installed() {
 		p.here[i.Plugin] = i
@@ -51,7 +51,7 @@ func (h *Handler) panel() panel {
 func (p panel) running() bool { return len(p.busy) > 0 }
 
 // standing says how a plugin stands, as far as its listing tells.
-func (h *Handler) standing(p panel, a Actor, l catalog.Listing, source string) standing {
+func (h *shop) standing(p panel, a Actor, l catalog.Listing, source string) standing {
 	s := standing{Plugin: l.ID, Source: source, Newest: l.Latest, ReadOnly: !a.Install, State: "available"}
 	if here, ok := p.here[l.ID]; ok {
 		s.Here, s.Version, s.State, s.Disabled = &here, here.Version, "installed", !here.Enabled
@@ -72,7 +72,7 @@ func (h *Handler) standing(p panel, a Actor, l catalog.Listing, source string) s
 
 // judge adds to a plugin's standing what its releases, the advisories and the
 // policy say: the reasons for which an install would be refused anyway.
-func (h *Handler) judge(s standing, p catalog.Plugin) standing {
+func (h *shop) judge(s standing, p catalog.Plugin) standing {
 	if s.State != "available" && s.State != "update" {
 		return s
 	}
@@ -97,7 +97,7 @@ func (h *Handler) judge(s standing, p catalog.Plugin) standing {
 }
 
 // forbidden says why a release may not be installed whoever asks; empty when it may.
-func (h *Handler) forbidden(p catalog.Plugin, r catalog.Release) string {
+func (h *shop) forbidden(p catalog.Plugin, r catalog.Release) string {
 	now := h.o.Now()
 	for _, a := range p.Advisories {
 		if a.Active(now) && a.Action != catalog.ActionWarn && a.Concerns(r) {
@@ -129,7 +129,7 @@ type card struct {
 	Because   string // name of an installed plugin that it goes with; empty: not suggested
 }
 
-func (h *Handler) card(p panel, a Actor, hit search.Hit, shelf string) card {
+func (h *shop) card(p panel, a Actor, hit search.Hit, shelf string) card {
 	c := card{Listing: hit.Listing, Publisher: hit.ID.Publisher(), Stats: hit.Stats, Shelf: shelf, Standing: h.standing(p, a, hit.Listing, hit.Source)}
 	c.Name, c.Summary = h.words(hit.Listing)
 	if d := hit.Listing.Icon; d != nil && hit.Latest != "" {
@@ -139,7 +139,7 @@ func (h *Handler) card(p panel, a Actor, hit search.Hit, shelf string) card {
 }
 
 // words returns a listing's name and summary in the language of the pages.
-func (h *Handler) words(l catalog.Listing) (name, summary string) {
+func (h *shop) words(l catalog.Listing) (name, summary string) {
 	name, summary = l.Name, l.Summary
 	if t, ok := l.Localized[h.text.Lang()]; ok {
 		if t.Name != "" {

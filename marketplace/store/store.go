@@ -35,6 +35,8 @@ type Actor struct {
 type Page struct {
 	Status int           // of the answer; the layout writes it after its own headers
 	Title  string        // plain text
+	Lang   string        // of the page, BCP 47: for the lang attribute of a layout that has no language of its own
+	Dir    string        // "ltr" or "rtl", for the dir attribute
 	Head   template.HTML // for the head: stylesheet and script
 	Body   template.HTML // for the place where content goes, inside the panel's <main>
 }
@@ -62,14 +64,22 @@ type Options struct {
 	// CommunitySource is the name of the source whose plugins the hub speaks about; a
 	// plugin of the same name in another source is another plugin. Empty: all of them.
 	CommunitySource string
-	// Language of the pages, BCP 47. Empty: "en". One without texts is an error.
-	Language string
+	// Language says in which language somebody reads, as a BCP 47 tag: what stands in their
+	// account of the panel, or what [AcceptLanguage] finds. One that has no texts is
+	// answered in English. nil: English.
+	Language func(*http.Request) string
 	Now      func() time.Time // nil: time.Now
 	Log      *slog.Logger     // nil: nothing is logged
 }
 
 // Handler is the storefront. It is safe for concurrent use.
 type Handler struct {
+	o     Options
+	shops map[string]*shop // by language
+}
+
+// shop is the storefront in one language.
+type shop struct {
 	m      Market
 	o      Options
 	text   *ui.Messages
@@ -110,20 +120,23 @@ func New(m Market, o Options) (*Handler, error) {
 			return nil, fmt.Errorf("store: Options.Hosts: %q is not a host name without port", h)
 		}
 	}
-	h := &Handler{m: m, o: o, origin: http.NewCrossOriginProtection(), mux: http.NewServeMux()}
-	var err error
-	if h.text, err = ui.NewMessages(o.Language); err != nil {
-		return nil, fmt.Errorf("store: Options.Language: %w", err)
-	}
-	if h.assets, err = ui.NewAssets(h.url("assets/")); err != nil {
+	h := &Handler{o: o, shops: map[string]*shop{}}
+	assets, err := ui.NewAssets(o.BasePath + "assets/")
+	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	if h.pages, err = h.parse(); err != nil {
-		return nil, fmt.Errorf("store: %w", err)
+	prose, images := ui.NewProse(), newPictures()
+	for _, lang := range append(ui.Languages(), ui.PseudoLong, ui.PseudoRight) {
+		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images}
+		if s.text, err = ui.NewMessages(lang); err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		if s.pages, err = s.parse(); err != nil {
+			return nil, fmt.Errorf("store: %w", err)
+		}
+		s.routes()
+		h.shops[lang] = s
 	}
-	h.prose = ui.NewProse()
-	h.images = newPictures()
-	h.routes()
 	return h, nil
 }
 
@@ -150,7 +163,7 @@ func (a Actor) may(r right) bool {
 // is explained to the person; it has then written nothing.
 type action func(w http.ResponseWriter, r *http.Request, a Actor) error
 
-func (h *Handler) routes() {
+func (h *shop) routes() {
 	page := func(pattern string, need right, f action) { h.handle(pattern, need, f, h.fail) }
 	page("GET {$}", mayView, h.browse)
 	page("GET p/{publisher}/{name}", mayView, h.detail)
@@ -219,9 +232,26 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
-	if !h.hostAllowed(r.Host) {
-		h.refuseHost(w, r)
+	s := h.shop(r)
+	if !s.hostAllowed(r.Host) {
+		s.refuseHost(w, r)
 		return
 	}
-	h.mux.ServeHTTP(w, r)
+	s.mux.ServeHTTP(w, r)
+}
+
+// shop returns the storefront in the language of who asks.
+func (h *Handler) shop(r *http.Request) *shop {
+	lang := ""
+	if h.o.Language != nil {
+		lang = h.o.Language(r)
+	}
+	if s, ok := h.shops[lang]; ok {
+		return s
+	}
+	base, _, _ := strings.Cut(strings.ToLower(lang), "-")
+	if s, ok := h.shops[base]; ok {
+		return s
+	}
+	return h.shops["en"]
 }

@@ -131,9 +131,6 @@ func TestNewRefusesWhatIsNotSaid(t *testing.T) {
 		"BasePath": func() (*store.Handler, error) {
 			return store.New(newMarket(), store.Options{Actor: actor, BasePath: "/a"})
 		},
-		"Language": func() (*store.Handler, error) {
-			return store.New(newMarket(), store.Options{Actor: actor, Language: "xx"})
-		},
 		"Hosts": func() (*store.Handler, error) {
 			return store.New(newMarket(), store.Options{Actor: actor, Hosts: []string{"a:80"}})
 		},
@@ -178,9 +175,9 @@ func TestChangesOfAnotherOriginAreRefused(t *testing.T) {
 		w = do(h, http.MethodDelete, "/plugins/api/v1/operations/t3", "", header...)
 		assert.Equal(t, http.StatusForbidden, w.Code)
 	}
-	assert.Empty(t, m.asked)
-	assert.Empty(t, m.cancelled)
-	assert.Zero(t, m.synced)
+	assert.Empty(t, m.Asked)
+	assert.Empty(t, m.Cancelled)
+	assert.Zero(t, m.Synced)
 }
 
 func TestNothingChangesByGet(t *testing.T) {
@@ -190,16 +187,16 @@ func TestNothingChangesByGet(t *testing.T) {
 	for _, path := range []string{"plans", "hold", "unhold", "sync", "plans/x/apply", "operations/t3/cancel"} {
 		assert.Equal(t, http.StatusNotFound, get(h, "/plugins/"+path+"?do=remove&plugin=acme/mailer").Code, path)
 	}
-	assert.Empty(t, m.asked)
-	assert.Zero(t, m.synced)
+	assert.Empty(t, m.Asked)
+	assert.Zero(t, m.Synced)
 }
 
 func TestViewerSeesButMayNotChange(t *testing.T) {
 	t.Parallel()
 	m := newMarket()
-	m.plans = map[string]*install.Plan{m.plan.ID(): m.plan}
+	m.Made = map[string]*install.Plan{m.Next.ID(): m.Next}
 	h := shop(t, m, store.Actor{Name: "vic", View: true})
-	for _, path := range []string{"", "p/acme/backup", "p/acme/backup/versions", "installed", "updates", "history", "settings", "plans/" + m.plan.ID(), "operations/t3"} {
+	for _, path := range []string{"", "p/acme/backup", "p/acme/backup/versions", "installed", "updates", "history", "settings", "plans/" + m.Next.ID(), "operations/t3"} {
 		w := get(h, "/plugins/"+path)
 		require.Equal(t, http.StatusOK, w.Code, path)
 		wellFormed(t, w.Body.String())
@@ -207,13 +204,13 @@ func TestViewerSeesButMayNotChange(t *testing.T) {
 		assert.NotContains(t, w.Body.String(), `action="/plugins/hold"`, path)
 		assert.Contains(t, w.Body.String(), "not change them", path)
 	}
-	for _, path := range []string{"plans", "plans/" + m.plan.ID() + "/apply", "hold", "unhold", "sync", "operations/t3/cancel"} {
+	for _, path := range []string{"plans", "plans/" + m.Next.ID() + "/apply", "hold", "unhold", "sync", "operations/t3/cancel"} {
 		w := post(h, "/plugins/"+path, url.Values{"do": {"install"}, "plugin": {"acme/backup"}})
 		assert.Equal(t, http.StatusForbidden, w.Code, path)
 		wellFormed(t, w.Body.String())
 	}
-	assert.Empty(t, m.asked)
-	assert.Empty(t, m.applied)
+	assert.Empty(t, m.Asked)
+	assert.Empty(t, m.Applied)
 }
 
 func TestActorWhoMayNothing(t *testing.T) {

@@ -20,13 +20,21 @@ const ContentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 
 	"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
-//go:embed souk.css souk.js icons/icons.svg
+//go:embed css/*.css souk.js icons/icons.svg
 var files embed.FS
 
-var assetFiles = []struct{ name, file, mediaType string }{
-	{"souk.css", "souk.css", "text/css; charset=utf-8"},
-	{"souk.js", "souk.js", "text/javascript; charset=utf-8"},
-	{"icons.svg", "icons/icons.svg", "image/svg+xml"},
+// assetFiles are the files that are served and what each is made of. Among rules of the
+// same weight the later one wins, so the order of the style sheets matters: small comes last.
+var assetFiles = []struct {
+	name, mediaType string
+	parts           []string
+}{
+	{"souk.css", "text/css; charset=utf-8", []string{
+		"css/tokens.css", "css/base.css", "css/frame.css", "css/forms.css", "css/browse.css", "css/states.css", "css/detail.css",
+		"css/plan.css", "css/operation.css", "css/tables.css", "css/community.css", "css/small.css",
+	}},
+	{"souk.js", "text/javascript; charset=utf-8", []string{"souk.js"}},
+	{"icons.svg", "image/svg+xml", []string{"icons/icons.svg"}},
 }
 
 type asset struct {
@@ -46,9 +54,13 @@ type Assets struct {
 func NewAssets(prefix string) (*Assets, error) {
 	a := &Assets{urls: map[string]string{}, byName: map[string]asset{}}
 	for _, f := range assetFiles {
-		body, err := files.ReadFile(f.file)
-		if err != nil {
-			return nil, fmt.Errorf("asset %s: %w", f.name, err)
+		var body []byte
+		for _, part := range f.parts {
+			b, err := files.ReadFile(part)
+			if err != nil {
+				return nil, fmt.Errorf("asset %s: %w", f.name, err)
+			}
+			body = append(body, b...)
 		}
 		sum := sha256.Sum256(body)
 		base, ext, _ := strings.Cut(f.name, ".")

@@ -10,8 +10,16 @@ import (
 	"time"
 )
 
-//go:embed text/*.json
+//go:embed text/*/*.json
 var texts embed.FS
+
+// Pseudo-locales are English in disguise, to see without a translation what one would
+// break: [PseudoLong] is longer by a third and accented, so that a text that stands in the
+// code shows; [PseudoRight] runs from right to left. They are named as CLDR names them.
+const (
+	PseudoLong  = "en-XA"
+	PseudoRight = "en-XB"
+)
 
 // Messages are the texts of one language. They are immutable and safe for
 // concurrent use.
@@ -20,8 +28,13 @@ type Messages struct {
 	text map[string]string
 }
 
+// Languages returns the languages that have all texts, as BCP 47 tags without a region,
+// English first.
+func Languages() []string { return []string{"en", "de"} }
+
 // NewMessages returns the texts of a language by its BCP 47 tag; empty means "en".
-// A language without a catalog of its own is an error: half a translation confuses.
+// "de-AT" has the texts of "de". A language without a catalog of its own is an error: half
+// a translation confuses.
 func NewMessages(lang string) (*Messages, error) {
 	if lang == "" {
 		lang = "en"
@@ -30,13 +43,28 @@ func NewMessages(lang string) (*Messages, error) {
 	if base == "" || strings.Trim(base, "abcdefghijklmnopqrstuvwxyz") != "" {
 		return nil, fmt.Errorf("language %.40q is not a BCP 47 tag", lang)
 	}
-	b, err := texts.ReadFile("text/" + base + ".json")
-	if err != nil {
-		return nil, fmt.Errorf("there are no texts in language %q: use \"en\"", lang)
+	if !slices.Contains(Languages(), base) {
+		return nil, fmt.Errorf("there are no texts in language %q: use one of %s", lang, strings.Join(Languages(), ", "))
 	}
-	m := &Messages{lang: lang}
-	if err := json.Unmarshal(b, &m.text); err != nil {
+	m := &Messages{lang: lang, text: map[string]string{}}
+	dir := "text/" + base
+	areas, err := texts.ReadDir(dir)
+	if err != nil {
 		return nil, fmt.Errorf("texts of language %q: %w", base, err)
+	}
+	for _, area := range areas {
+		b, err := texts.ReadFile(dir + "/" + area.Name())
+		if err != nil {
+			return nil, fmt.Errorf("texts of language %q: %w", base, err)
+		}
+		if err := json.Unmarshal(b, &m.text); err != nil {
+			return nil, fmt.Errorf("texts of language %q: %s: %w", base, area.Name(), err)
+		}
+	}
+	if lang == PseudoLong {
+		for key, s := range m.text {
+			m.text[key] = long(key, s)
+		}
 	}
 	return m, nil
 }
@@ -44,10 +72,10 @@ func NewMessages(lang string) (*Messages, error) {
 // Lang returns the language tag, for the lang attribute.
 func (m *Messages) Lang() string { return m.lang }
 
-// Dir returns the direction of the script, "ltr" or "rtl", for the dir attribute.
+// Dir returns the direction of the script, "ltr" or "rtl", for the dir attribute. None of
+// [Languages] runs from right to left yet; [PseudoRight] does.
 func (m *Messages) Dir() string {
-	base, _, _ := strings.Cut(strings.ToLower(m.lang), "-")
-	if slices.Contains([]string{"ar", "fa", "he", "ur"}, base) {
+	if m.lang == PseudoRight {
 		return "rtl"
 	}
 	return "ltr"
