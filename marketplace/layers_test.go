@@ -34,6 +34,7 @@ var floors = map[string]int{
 	"verify/sigstore":             1,
 	"verify/tuf":                  1,
 	"catalog":                     1,
+	"catalog/netguard":            1,
 	"catalog/resolve":             2,
 	"catalog/search":              2,
 	"catalog/oci":                 2,

@@ -8,40 +8,15 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/souk-dev/souk/catalog/netguard"
 )
 
 // ErrRefused means that an address that somebody gave is not one the hub connects to.
 var ErrRefused = errors.New("the hub does not connect there")
-
-// notPublic are networks that no address of a stranger leads into, beyond those that
-// net/netip knows as private, loopback, link-local or multicast.
-func notPublic() []netip.Prefix {
-	return []netip.Prefix{
-		netip.MustParsePrefix("0.0.0.0/8"),       // this network
-		netip.MustParsePrefix("100.64.0.0/10"),   // carrier-grade NAT, and clouds' inner services
-		netip.MustParsePrefix("192.0.0.0/24"),    // protocol assignments
-		netip.MustParsePrefix("192.0.2.0/24"),    // documentation
-		netip.MustParsePrefix("198.18.0.0/15"),   // benchmarks
-		netip.MustParsePrefix("198.51.100.0/24"), // documentation
-		netip.MustParsePrefix("203.0.113.0/24"),  // documentation
-		netip.MustParsePrefix("240.0.0.0/4"),     // future use, broadcast
-		netip.MustParsePrefix("192.88.99.0/24"),  // 6to4 relays, deprecated
-		netip.MustParsePrefix("::/96"),           // IPv4-compatible, deprecated: any IPv4 address in disguise
-		netip.MustParsePrefix("::ffff:0:0:0/96"), // IPv4-translated, likewise
-		netip.MustParsePrefix("100::/64"),        // discard
-		netip.MustParsePrefix("5f00::/16"),       // segment routing
-		netip.MustParsePrefix("64:ff9b::/96"),    // NAT64: any IPv4 address in disguise
-		netip.MustParsePrefix("64:ff9b:1::/48"),  // likewise, local
-		netip.MustParsePrefix("2002::/16"),       // 6to4, likewise
-		netip.MustParsePrefix("2001::/32"),       // Teredo, likewise
-		netip.MustParsePrefix("2001:db8::/32"),   // documentation
-		netip.MustParsePrefix("fec0::/10"),       // site-local, deprecated
-	}
-}
 
 // Guard decides where the hub connects to when a user gave the address: a webhook, a
 // file on a publisher's domain. It checks the address that is dialled and not the
@@ -55,12 +30,7 @@ type Guard struct {
 
 // Check returns an error that wraps [ErrRefused] for an address that is not public.
 func (g Guard) Check(ip netip.Addr) error {
-	ip = ip.Unmap().WithZone("")
-	in := func(p netip.Prefix) bool { return p.Contains(ip) }
-	if slices.ContainsFunc(g.AllowPrivate, in) {
-		return nil
-	}
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() || slices.ContainsFunc(notPublic(), in) {
+	if !netguard.Public(ip, g.AllowPrivate...) {
 		return fmt.Errorf("%w: %s is not a public address", ErrRefused, ip)
 	}
 	return nil
