@@ -218,7 +218,7 @@ func TestManifestsOnlyTheParserRefuses(t *testing.T) {
 		"space around":          {with("name", `" Backup"`), "space before or after"},
 		"device as path":        {with("runtime", `{"kind":"process","entry":"bin/nul.exe"}`), "device"},
 		"path ends in dot":      {with("runtime", `{"kind":"process","entry":"bin./x"}`), "dot or a space"},
-		"decomposed path":       {with("runtime", "{\"kind\":\"process\",\"entry\":\"u\u0308\"}"), "NFC"},
+		"decomposed path":       {with("runtime", "{\"kind\":\"process\",\"entry\":\"u\u0308\"}"), "normal form C"},
 		"export of a process":   {strings.Replace(full, `"wasm"`, `"process"`, 1), "health.export"},
 		"huge settings":         {with("settings", `{"a":"`+strings.Repeat("x", catalog.MaxSettings)+`"}`), "settings: "},
 		"deep settings":         {with("settings", strings.Repeat(`{"a":`, 70)+"1"+strings.Repeat("}", 70)), "nested deeper"},

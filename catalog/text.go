@@ -51,18 +51,18 @@ const (
 // a component, names of Windows devices.
 func CheckPath(name string) error {
 	switch {
+	case !utf8.ValidString(name):
+		return fmt.Errorf("path %.100q is not UTF-8", name)
 	case !fs.ValidPath(name) || name == ".":
-		return fmt.Errorf("path %.100q is not a relative path with slashes, or has a . or .. in it", name)
+		return fmt.Errorf("path %.100q does not stay inside the package: a path is relative, with slashes, without . or .. in it", name)
 	case len(name) > MaxPath:
 		return fmt.Errorf("path %.100q... is longer than %d bytes", name, MaxPath)
 	case !norm.NFC.IsNormalString(name):
-		return fmt.Errorf("path %.100q is not in Unicode form NFC", name)
-	case strings.ContainsAny(name, `<>:"|?*\`):
-		return fmt.Errorf("path %.100q has one of <>:\"|?*\\", name)
+		return fmt.Errorf("path %.100q is not in Unicode normal form C", name)
 	}
 	for _, r := range name {
-		if r == utf8.RuneError || unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) {
-			return fmt.Errorf("path %.100q has the character %U", name, r)
+		if strings.ContainsRune(`<>:"|?*\`, r) || r == utf8.RuneError || unicode.In(r, unicode.C, unicode.Zl, unicode.Zp) {
+			return fmt.Errorf("path %.100q has the character %#U", name, r)
 		}
 	}
 	parts := strings.Split(name, "/")
@@ -98,4 +98,11 @@ func device(base string) bool {
 
 // PathKey returns what is equal for two paths that are one file on some system:
 // file systems that fold case or normalise Unicode.
-func PathKey(name string) string { return cases.Fold().String(norm.NFKC.String(name)) }
+func PathKey(name string) string {
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(name)))
+		}
+	}
+	return strings.ToLower(name)
+}

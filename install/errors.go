@@ -22,7 +22,7 @@ var (
 	// ErrSigner means that somebody else signed than the one locked at first install.
 	ErrSigner = errors.New("signed by somebody else than before")
 	// ErrArchive means that a package has something in it that is never unpacked.
-	ErrArchive = errors.New("package refused")
+	ErrArchive = catalog.ErrArchive
 	// ErrInDoubt means that the disk did not say whether a change is durable. The
 	// store is read-only until Recover succeeds.
 	ErrInDoubt = errors.New("the disk did not confirm the last change")

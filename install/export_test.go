@@ -30,7 +30,10 @@ func DecodeManifest(b []byte) (encoded []byte, n int, err error) {
 // ReadTar unpacks a plain tar below dir, without anything announced.
 func ReadTar(r *safefs.Root, dir string, l Limits, plain io.Reader) (manifest []byte, err error) {
 	u := unpacker{fs: r, dir: dir, limits: l}
-	err = u.readTar(plain)
+	err = u.into(func() error {
+		_, _, err := catalog.ReadTar(plain, catalog.ContentLimits(l), &u)
+		return err
+	})
 	return encodeManifest(u.nodes), err
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"syscall"
 
 	"github.com/souk-dev/souk/catalog"
@@ -94,7 +95,7 @@ func (t *transaction) prove(ctx context.Context, st Step, known map[verify.Diges
 	if err != nil {
 		return nil, err
 	}
-	if err := s.o.Limits.announced(artifact); err != nil {
+	if err := catalog.ContentLimits(s.o.Limits).Announced(artifact); err != nil {
 		return nil, err
 	}
 	report, err := s.o.Verifier.Verify(ctx, subject, evidence)
@@ -264,17 +265,17 @@ func (t *transaction) fetch(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
-	return checkEntry(it.to.Manifest.Runtime, u.tree)
+	return checkEntry(it.to.Manifest.Runtime, u.nodes)
 }
 
 // checkEntry makes sure that what the manifest says is run is there.
-func checkEntry(r catalog.Runtime, files tree) error {
+func checkEntry(r catalog.Runtime, files []node) error {
 	if r.Entry == "" {
 		return nil
 	}
-	e, ok := files[fold(r.Entry)]
-	if !ok || e.name != r.Entry || e.dir && r.Kind != catalog.RuntimeStatic {
-		return refuse("its manifest names the entry %.200q, which is not in it", r.Entry)
+	i := slices.IndexFunc(files, func(n node) bool { return n.path == r.Entry })
+	if i < 0 || files[i].dir && r.Kind != catalog.RuntimeStatic {
+		return fmt.Errorf("%w: its manifest names the entry %.200q, which is not in it", ErrArchive, r.Entry)
 	}
 	return nil
 }

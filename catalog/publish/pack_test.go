@@ -137,7 +137,7 @@ func TestPackRefuses(t *testing.T) {
 		"no README":     {func(m fstest.MapFS) { delete(m, "README.md") }, `docs: there is no file "README.md"`},
 		"link":          {func(m fstest.MapFS) { m["l"] = &fstest.MapFile{Data: []byte("/etc/passwd"), Mode: fs.ModeSymlink} }, "only regular files"},
 		"device":        {func(m fstest.MapFS) { m["d"] = &fstest.MapFile{Mode: fs.ModeDevice} }, "only regular files"},
-		"name":          {func(m fstest.MapFS) { m["a:b"] = &fstest.MapFile{} }, `has one of`},
+		"name":          {func(m fstest.MapFS) { m["a:b"] = &fstest.MapFile{} }, `U+003A`},
 		"device name":   {func(m fstest.MapFS) { m["aux.txt"] = &fstest.MapFile{} }, `device on Windows`},
 		"case":          {func(m fstest.MapFS) { m["readme.MD"] = &fstest.MapFile{} }, `are one file on some systems`},
 		"not a picture": {func(m fstest.MapFS) { m["icon.png"].Data = []byte("<svg/>") }, `not a picture`},
