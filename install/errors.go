@@ -19,6 +19,10 @@ var (
 	ErrUnhealthy = errors.New("health check failed")
 	// ErrHealthUnknown is what a Host's Health wraps when it cannot tell.
 	ErrHealthUnknown = errors.New("health is not known")
+	// ErrNeedsRestart is what the Health of a Host wraps that loads plugins only when
+	// the panel starts: what was installed is in place and runs from then on. It wraps
+	// ErrHealthUnknown, so that the change is kept.
+	ErrNeedsRestart = fmt.Errorf("%w: the panel has to be restarted first", ErrHealthUnknown)
 	// ErrSigner means that somebody else signed than the one locked at first install.
 	ErrSigner = errors.New("signed by somebody else than before")
 	// ErrArchive means that a package has something in it that is never unpacked.

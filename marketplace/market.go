@@ -56,7 +56,8 @@ type Market struct {
 	root     *safefs.Root // of the directory
 	catalogs *safefs.Root // of the mirror
 
-	plans *planShelf
+	plans   *planShelf
+	history historyShelf
 
 	indexing sync.Mutex // held while an index is made
 	mu       sync.Mutex // guards index
@@ -193,6 +194,10 @@ func (m *Market) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Panel returns the version of the panel's plugin API and the platform, which releases
+// are held to; an empty version is not checked.
+func (m *Market) Panel() (api, platform string) { return m.opt.Panel, m.opt.Platform }
 
 // Policy returns what any plugin may be granted.
 func (m *Market) Policy() sandbox.Policy { return m.opt.Policy }

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -229,8 +230,38 @@ func (m *Market) Events(ctx context.Context, after uint64) iter.Seq[install.Even
 	}
 }
 
-// History returns finished transactions, newest first.
-func (m *Market) History() ([]install.Entry, error) { return m.store.History() }
+// History returns finished transactions, newest first. It is read from the disk when an
+// operation has ended since the last time.
+func (m *Market) History() ([]install.Entry, error) {
+	var ended strings.Builder // an operation is in the history before it is final
+	for _, op := range m.queue.List() {
+		if op.State.Final() {
+			ended.WriteString(op.ID + " ")
+		}
+	}
+	return m.history.get(ended.String(), m.store.History)
+}
+
+// historyShelf keeps the history that was read last: every page asks for it.
+type historyShelf struct {
+	mu   sync.Mutex
+	read bool
+	at   string // the operations that had ended
+	list []install.Entry
+}
+
+func (s *historyShelf) get(at string, read func() ([]install.Entry, error)) ([]install.Entry, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.read || s.at != at {
+		list, err := read()
+		if err != nil {
+			return nil, err
+		}
+		s.read, s.at, s.list = true, at, list
+	}
+	return slices.Clone(s.list), nil
+}
 
 // Generations returns the installed sets that are kept, newest first: the one that is
 // installed now, and those that a rollback may go to. The empty set that every store

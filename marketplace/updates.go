@@ -12,6 +12,7 @@ import (
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/sandbox/safefs"
 	"github.com/souk-dev/souk/update"
+	"github.com/souk-dev/souk/verify"
 )
 
 // Offers returns the updates there are for what is installed, with what the policy
@@ -31,6 +32,15 @@ func (m *Market) UpdatePolicy() update.Policy { return m.runner.Policy() }
 // SetUpdatePolicy sets another update policy, also for the next start.
 func (m *Market) SetUpdatePolicy(ctx context.Context, p update.Policy) error {
 	return m.runner.SetPolicy(ctx, p)
+}
+
+// Freeze stops all automatic updates, or lets them go on. A change that is being
+// watched is still taken back when it turns out bad.
+func (m *Market) Freeze(ctx context.Context, on bool) error { return m.runner.Freeze(ctx, on) }
+
+// Forgive lets a release that did not work here be tried again by itself.
+func (m *Market) Forgive(ctx context.Context, d verify.Digest) error {
+	return m.runner.Forgive(ctx, d)
 }
 
 // Hold keeps a plugin at its version until it is released or the hold ends.

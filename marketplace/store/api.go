@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	_ "embed" // the OpenAPI document
 	"encoding/json"
 	"fmt"
@@ -122,7 +123,10 @@ type catalogJSON struct {
 
 func (h *shop) pluginJSON(on panel, a Actor, l catalog.Listing, source string, st catalog.Stats) pluginJSON {
 	s := h.standing(on, a, l, source)
-	p := pluginJSON{Listing: l, Source: source, Installed: s.Version, State: s.State, Why: s.Why}
+	if q, err := h.m.Plugin(l.ID); err == nil { // gone since the search: what is known will do
+		s = h.judge(s, q)
+	}
+	p := pluginJSON{Listing: l, Source: source, Installed: s.Version, State: s.word(), Why: s.Why}
 	if st.ID != "" {
 		p.Stats = &st
 	}
@@ -227,7 +231,7 @@ func (h *shop) apiPlugin(w http.ResponseWriter, r *http.Request, a Actor) error 
 		Permissions: []permissionJSON{}, Needs: notNil(d.Release.Manifest.Dependencies), Screenshots: len(d.Release.Manifest.Screenshots),
 	}
 	out.Publisher.Signers = notNil(out.Publisher.Signers)
-	out.State, out.Why = d.Standing.State, d.Standing.Why
+	out.State, out.Why = d.Standing.word(), d.Standing.Why
 	for _, rule := range d.Rules {
 		out.Permissions = append(out.Permissions, permissionJSON{string(rule.Permission), rule.Risk.String(), rule.Verdict.String(), rule.Sentence, rule.Reason, rule.Optional})
 	}
@@ -306,20 +310,30 @@ type installedJSON struct {
 	Enabled     bool             `json:"enabled"`
 	Since       time.Time        `json:"since"`
 	Permissions []string         `json:"permissions"` // granted
+	State       string           `json:"state"`
+	Why         string           `json:"why,omitempty"`
+	Cause       string           `json:"cause,omitempty"` // what a crashed one said
+	Newest      string           `json:"newest,omitempty"`
 }
 
-func installedOf(i install.Installed) installedJSON {
-	out := installedJSON{i.Plugin, i.Version, i.Source, string(i.Digest), i.Signer, i.Root, i.Enabled, i.Since, []string{}}
+func (h *shop) installedOf(on panel, a Actor, i install.Installed) installedJSON {
+	s := h.installedStanding(on, a, i)
+	out := installedJSON{i.Plugin, i.Version, i.Source, string(i.Digest), i.Signer, i.Root, i.Enabled, i.Since, []string{}, s.word(), s.Why, s.Cause, s.Newest}
 	for p := range i.Grants.All() {
 		out.Permissions = append(out.Permissions, string(p))
 	}
 	return out
 }
 
-func (h *shop) apiInstalled(w http.ResponseWriter, _ *http.Request, _ Actor) error {
+func (h *shop) apiInstalled(w http.ResponseWriter, r *http.Request, a Actor) error {
 	out := []installedJSON{}
-	for _, i := range h.m.Installed() {
-		out = append(out, installedOf(i))
+	all := h.m.Installed()
+	ctx, cancel := context.WithTimeout(r.Context(), healthWait)
+	defer cancel()
+	h.healths(ctx, all)
+	on := h.panel()
+	for _, i := range all {
+		out = append(out, h.installedOf(on, a, i))
 	}
 	h.writeJSON(w, http.StatusOK, map[string]any{"installed": out})
 	return nil

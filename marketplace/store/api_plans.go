@@ -176,14 +176,32 @@ type operationJSON struct {
 	Final    bool               `json:"final"`
 	Verdict  string             `json:"verdict,omitempty"` // what came of it, for people
 	Log      []string           `json:"log"`
-	Error    *problem           `json:"error"` // null unless it failed
+	Error    *problem           `json:"error"`  // null unless it failed
+	Cancel   bool               `json:"cancel"` // it can still be cancelled
+	Retry    bool               `json:"retry"`  // it can be planned again
+	Items    []itemJSON         `json:"items"`
+}
+
+// itemJSON is one plugin of an operation.
+type itemJSON struct {
+	Plugin catalog.PluginID `json:"plugin"`
+	Action install.Action   `json:"action,omitempty"`
+	From   string           `json:"from,omitempty"`
+	To     string           `json:"to,omitempty"`
+	Status string           `json:"status"` // done, current, failed or todo
+	Word   string           `json:"word"`   // for people
 }
 
 func (h *shop) operationJSON(op install.Operation) operationJSON {
 	v := h.operationView(op)
+	_, retry := h.again(op)
+	items := []itemJSON{}
+	for _, i := range h.items(op) {
+		items = append(items, itemJSON{i.Plugin, i.Action, i.From, i.To, i.Status, i.Word})
+	}
 	return operationJSON{
 		op.ID, op.Plan, op.Title, op.Actor, op.State, v.Word, v.Progress, v.Percent, op.Plugin, notNil(op.Plugins),
-		op.Done, op.Total, op.Started, op.Ended, op.Restored, v.Final, v.Verdict, notNil(op.Log), v.Problem,
+		op.Done, op.Total, op.Started, op.Ended, op.Restored, v.Final, v.Verdict, notNil(op.Log), v.Problem, v.Can, retry, items,
 	}
 }
 

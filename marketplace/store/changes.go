@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/update"
 )
@@ -138,99 +137,4 @@ func (h *shop) sentence(p sandbox.Permission) (string, sandbox.Risk) {
 		}
 	}
 	return sandbox.Explain(p)
-}
-
-type historyPage struct {
-	Entries  []entryRow
-	Points   []point
-	ReadOnly bool
-	Problem  *problem
-}
-
-type entryRow struct {
-	install.Entry
-	Word, Kind, Icon string
-	URL              string
-	Failed           *failure
-	Lines            []string
-}
-
-// point is a generation that can be gone back to.
-type point struct {
-	install.Generation
-	Current bool
-	Lines   []string // what going back would change
-	Lost    []string // plugins whose data would be as it was then
-}
-
-func (h *shop) history(w http.ResponseWriter, r *http.Request, a Actor) error {
-	on := h.panel()
-	c := historyPage{ReadOnly: !a.Install}
-	entries, err := h.m.History()
-	if err != nil {
-		p := h.explain(err)
-		c.Problem = &p
-	}
-	for _, e := range entries {
-		row := entryRow{Entry: e, Word: h.text.T("state." + string(e.State)), URL: h.url("operations", e.ID), Kind: "muted", Icon: "ban"}
-		switch e.State {
-		case install.StateDone:
-			row.Kind, row.Icon = "ok", "circle-check"
-		case install.StateFailed:
-			row.Kind, row.Icon = "danger", "circle-x"
-		}
-		for _, s := range e.Changes {
-			row.Lines = append(row.Lines, h.step(s.Action, s.Plugin, s.From, s.To))
-			if e.State == install.StateFailed && row.Failed == nil {
-				row.Failed = h.failure(e, s)
-			}
-		}
-		c.Entries = append(c.Entries, row)
-	}
-	generations, err := h.m.Generations()
-	if err != nil && c.Problem == nil {
-		p := h.explain(err)
-		c.Problem = &p
-	}
-	for i, g := range generations {
-		c.Points = append(c.Points, h.point(g, generations[0], i == 0))
-	}
-	h.show(w, r, a, http.StatusOK, "history", &page{Title: h.text.T("history.title"), Nav: "history", Content: c, Refresh: on.running()})
-	return nil
-}
-
-// step is one change in words.
-func (h *shop) step(a install.Action, id catalog.PluginID, from, to string) string {
-	switch a {
-	case install.ActInstall:
-		return h.text.T("step.install", id, to)
-	case install.ActRemove:
-		return h.text.T("step.remove", id, from)
-	}
-	return h.text.T("step.change", id, from, to)
-}
-
-// point says what going back from now to g would change.
-func (h *shop) point(g, now install.Generation, current bool) point {
-	p := point{Generation: g, Current: current}
-	for id, was := range g.Plugins {
-		is, here := now.Plugins[id]
-		switch {
-		case !here:
-			p.Lines = append(p.Lines, h.step(install.ActInstall, id, "", was.Version))
-		case is.Version != was.Version || is.Digest != was.Digest:
-			p.Lines = append(p.Lines, h.step(install.ActReplace, id, is.Version, was.Version))
-		}
-		if here && is.Data != was.Data {
-			p.Lost = append(p.Lost, string(id))
-		}
-	}
-	for id, is := range now.Plugins {
-		if _, there := g.Plugins[id]; !there {
-			p.Lines = append(p.Lines, h.step(install.ActRemove, id, is.Version, ""))
-		}
-	}
-	slices.Sort(p.Lines)
-	slices.Sort(p.Lost)
-	return p
 }

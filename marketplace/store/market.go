@@ -10,6 +10,7 @@ import (
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/update"
+	"github.com/souk-dev/souk/verify"
 )
 
 // Market is what the pages show and what their buttons call. The facade in package
@@ -43,12 +44,22 @@ type Machine interface {
 	// that cannot be told, and otherwise says what is wrong.
 	Health(ctx context.Context, id catalog.PluginID) error
 	Policy() sandbox.Policy
+	// Panel returns the version of the panel's plugin API and the platform, which
+	// releases are held to; what is empty is not checked.
+	Panel() (api, platform string)
 }
 
 // Updater is what could be newer, and what holds it back.
 type Updater interface {
 	Offers(ctx context.Context) ([]update.Offer, error)
 	UpdateState() update.State
+	UpdatePolicy() update.Policy
+	// SetUpdatePolicy sets another policy, also for the next start.
+	SetUpdatePolicy(ctx context.Context, p update.Policy) error
+	// Freeze stops all automatic updates, or lets them go on.
+	Freeze(ctx context.Context, on bool) error
+	// Forgive lets a release that did not work here be tried again by itself.
+	Forgive(ctx context.Context, d verify.Digest) error
 	Hold(ctx context.Context, id catalog.PluginID, h update.Hold) error
 	Unhold(ctx context.Context, id catalog.PluginID) error
 }

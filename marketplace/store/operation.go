@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
 )
 
@@ -40,6 +39,10 @@ type operationPage struct {
 	operationView
 	ReadOnly bool
 	Names    []facet
+	Items    []item
+	Retry    bool           // it can be planned again
+	Entry    *install.Entry // as the history keeps it; nil while it runs
+	Earlier  bool           // of an earlier run of the panel, whose log is gone
 }
 
 // operationView works out how an operation is shown.
@@ -105,14 +108,16 @@ func (h *shop) operation(w http.ResponseWriter, r *http.Request, a Actor) error 
 		return err
 	}
 	v := operationPage{operationView: h.operationView(op), ReadOnly: !a.Install}
-	for _, id := range op.Plugins {
-		name := string(id)
-		if p, err := h.m.Plugin(id); err == nil { // no longer listed: its id says enough
-			name, _ = h.words(p.Listing)
-		}
-		v.Names = append(v.Names, facet{Name: name, URL: h.url("p", id.Publisher(), id.Name())})
+	v.Items = h.items(op)
+	for _, i := range v.Items {
+		v.Names = append(v.Names, facet{Name: i.Name, URL: h.url("p", i.Plugin.Publisher(), i.Plugin.Name())})
 	}
-	h.show(w, r, a, http.StatusOK, "operation", &page{Title: op.Title, Content: v, Refresh: !v.Final})
+	if e, ok := h.entry(op.ID); ok && v.Final {
+		v.Entry = &e
+	}
+	v.Earlier = v.Final && op.Plan == ""
+	_, v.Retry = h.again(op)
+	h.show(w, r, a, http.StatusOK, "operation", &page{Title: op.Title, Nav: "history", Content: v, Refresh: !v.Final})
 	return nil
 }
 
@@ -125,46 +130,14 @@ func (h *shop) cancel(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	return nil
 }
 
-// failure is a change that did not work, in words.
-type failure struct {
-	Title string
-	Text  string
-	When  time.Time
-	Cause string // what the plugin or the installer said
-	URL   string // of the operation
-}
-
-// lastFailure returns what went wrong with a plugin last, unless something went
-// well since.
-func (h *shop) lastFailure(id catalog.PluginID) *failure {
-	entries, err := h.m.History()
-	if err != nil {
-		return nil // the history page says what is wrong with it
-	}
-	for _, e := range entries {
-		for _, c := range e.Changes {
-			if c.Plugin != id {
-				continue
-			}
-			if e.State != install.StateFailed {
-				return nil
-			}
-			return h.failure(e, c)
-		}
-	}
-	return nil
-}
-
-// failure puts a failed entry of the history into words.
-func (h *shop) failure(e install.Entry, c install.HistoryStep) *failure {
-	f := &failure{When: e.Ended, Cause: oneLine(e.Error, maxCause), URL: h.url("operations", e.ID)}
-	switch {
-	case c.From != "" && c.To != "":
-		f.Title, f.Text = h.text.T("failed.update.title", c.To), h.text.T("failed.update.text", c.From)
-	case c.To != "":
-		f.Title, f.Text = h.text.T("failed.install.title", c.To), h.text.T("failed.install.text")
+// took writes how long something took.
+func (h *shop) took(from, to time.Time) string {
+	switch d := to.Sub(from); {
+	case d < time.Second:
+		return h.text.T("took.moment")
+	case d < 2*time.Minute:
+		return h.text.N("took.seconds", int(d/time.Second))
 	default:
-		f.Title, f.Text = h.text.T("failed.remove.title"), h.text.T("failed.remove.text")
+		return h.text.N("took.minutes", int(d/time.Minute))
 	}
-	return f
 }

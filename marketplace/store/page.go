@@ -53,6 +53,7 @@ func (h *shop) parse() (*template.Template, error) {
 		"avatar":   func(id catalog.PluginID) template.HTML { return ui.Avatar(string(id)) },
 		"when":     h.when,
 		"date":     h.text.Date,
+		"took":     h.took,
 		"bytes":    h.text.Bytes,
 		"short":    h.text.Short,
 		"number":   h.text.Number,

@@ -89,6 +89,7 @@ type shop struct {
 	origin *http.CrossOriginProtection
 	prose  *ui.Prose
 	images *pictures
+	health *healthBook
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -125,9 +126,9 @@ func New(m Market, o Options) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	prose, images := ui.NewProse(), newPictures()
+	prose, images, health := ui.NewProse(), newPictures(), new(healthBook)
 	for _, lang := range append(ui.Languages(), ui.PseudoLong, ui.PseudoRight) {
-		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images}
+		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, health: health}
 		if s.text, err = ui.NewMessages(lang); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
@@ -168,6 +169,7 @@ func (h *shop) routes() {
 	page("GET {$}", mayView, h.browse)
 	page("GET p/{publisher}/{name}", mayView, h.detail)
 	page("GET p/{publisher}/{name}/{tab}", mayView, h.detail)
+	page("GET p/{publisher}/{name}/health", mayView, h.healthOf)
 	page("GET media/{publisher}/{name}/{version}/{title...}", mayView, h.media)
 	page("GET installed", mayView, h.installed)
 	page("GET updates", mayView, h.updates)
@@ -178,6 +180,7 @@ func (h *shop) routes() {
 	page("POST plans", mayInstall, h.makePlan)
 	page("POST plans/{id}/apply", mayInstall, h.applyPlan)
 	page("POST operations/{id}/cancel", mayInstall, h.cancel)
+	page("POST operations/{id}/retry", mayInstall, h.retry)
 	page("POST hold", mayInstall, h.hold)
 	page("POST unhold", mayInstall, h.unhold)
 	page("POST sync", mayAdminister, h.sync)
@@ -206,6 +209,7 @@ func (h *shop) routes() {
 	api("GET api/v1/events", mayView, h.apiEvents)
 	api("GET api/v1/operations/{id}", mayView, h.apiOperation)
 	api("DELETE api/v1/operations/{id}", mayInstall, h.apiCancel)
+	api("POST api/v1/operations/{id}/retry", mayInstall, h.apiRetry)
 	api("POST api/v1/plans", mayInstall, h.apiMakePlan)
 	api("GET api/v1/plans/{id}", mayView, h.apiPlan)
 	api("POST api/v1/plans/{id}/apply", mayInstall, h.apiApply)

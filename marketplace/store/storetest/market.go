@@ -17,6 +17,7 @@ import (
 	"github.com/souk-dev/souk/marketplace/store"
 	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/update"
+	"github.com/souk-dev/souk/verify"
 )
 
 // Now is when the samples play.
@@ -27,6 +28,7 @@ var Now = time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)
 // The zero value is an empty one. Fields are set before it is used.
 type Market struct {
 	mu        sync.Mutex
+	asked     int // how often Health was called
 	Listed    map[catalog.PluginID]catalog.Plugin
 	Catalogs  []mirror.Status
 	Here      []install.Installed
@@ -34,6 +36,9 @@ type Market struct {
 	Rules     sandbox.Policy
 	Offered   []update.Offer
 	Updating  update.State
+	Updates   update.Policy
+	API       string            // version of the panel's plugin API; empty: not checked
+	Platform  string            // of the panel; empty: not checked
 	Blobs     map[string][]byte // by title
 	Made      map[string]*install.Plan
 	Next      *install.Plan // what Plan answers
@@ -48,7 +53,7 @@ type Market struct {
 	Cancelled []string
 
 	// What the methods answer instead; nil: what they would.
-	PlanErr, ApplyErr, MediaErr, OffersErr, HistoryErr, SyncErr, CancelErr error
+	PlanErr, ApplyErr, MediaErr, OffersErr, HistoryErr, SyncErr, CancelErr, PolicyErr error
 }
 
 var _ store.Market = (*Market)(nil)
@@ -119,13 +124,60 @@ func (m *Market) Media(_ context.Context, _ catalog.Release, title string) ([]by
 
 func (m *Market) Installed() []install.Installed { return slices.Clone(m.Here) }
 
-func (m *Market) Health(_ context.Context, id catalog.PluginID) error { return m.Sick[id] }
+func (m *Market) Health(_ context.Context, id catalog.PluginID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked++
+	return m.Sick[id]
+}
+
+// AskedHealth returns how often a plugin was asked how it is.
+func (m *Market) AskedHealth() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.asked
+}
 
 func (m *Market) Policy() sandbox.Policy { return m.Rules }
 
 func (m *Market) Offers(context.Context) ([]update.Offer, error) { return m.Offered, m.OffersErr }
 
 func (m *Market) UpdateState() update.State { return m.Updating }
+
+func (m *Market) Panel() (api, platform string) { return m.API, m.Platform }
+
+func (m *Market) UpdatePolicy() update.Policy {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.Updates
+}
+
+func (m *Market) SetUpdatePolicy(_ context.Context, p update.Policy) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.PolicyErr != nil {
+		return m.PolicyErr
+	}
+	m.Updates = p
+	return nil
+}
+
+func (m *Market) Freeze(_ context.Context, on bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Updating.Frozen = on
+	return nil
+}
+
+func (m *Market) Forgive(_ context.Context, d verify.Digest) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.Updating.Failures = slices.DeleteFunc(slices.Clone(m.Updating.Failures), func(f update.Failure) bool { return f.Digest == d })
+	return nil
+}
 
 func (m *Market) Hold(_ context.Context, id catalog.PluginID, h update.Hold) error {
 	if m.Updating.Holds == nil {

@@ -152,7 +152,7 @@ func NewMarket() *Market {
 		{Transaction: install.Transaction{ID: "t3", From: 4, To: 4, Title: "Update Mailer to 2.1.0", Actor: "the updater", Started: Now.Add(-3 * time.Hour), Ended: Now.Add(-3*time.Hour + time.Minute)}, State: install.StateFailed, Error: "health check failed: connection refused by 10.0.0.5:25", Changes: []install.HistoryStep{{Action: install.ActUpdate, Plugin: "acme/mailer", From: "2.0.3", To: "2.1.0"}}},
 		{Transaction: install.Transaction{ID: "t2", From: 3, To: 4, Title: "Install Metrics 2.1.0", Actor: "ada", Started: Now.Add(-9 * 24 * time.Hour), Ended: Now.Add(-9 * 24 * time.Hour)}, State: install.StateDone, Changes: []install.HistoryStep{{Action: install.ActInstall, Plugin: "north/metrics", To: "2.1.0"}}},
 	}
-	m.Updating = update.State{LastRun: Now.Add(-3 * time.Hour), NextRun: Now.Add(3 * time.Hour), Failures: []update.Failure{{Ref: catalog.Ref{Plugin: "acme/mailer", Version: "2.1.0"}, Count: 1, Last: Now.Add(-3 * time.Hour), Next: Now.Add(5 * time.Hour), Error: "health check failed: connection refused"}}}
+	m.Updating = update.State{LastRun: Now.Add(-3 * time.Hour), NextRun: Now.Add(3 * time.Hour), Failures: []update.Failure{{Ref: catalog.Ref{Plugin: "acme/mailer", Version: "2.1.0"}, Digest: mailer.Releases[0].Digest, Count: 1, Last: Now.Add(-3 * time.Hour), Next: Now.Add(5 * time.Hour), Error: "health check failed: connection refused"}}}
 	set := func(list ...install.Installed) map[catalog.PluginID]install.Installed {
 		out := map[catalog.PluginID]install.Installed{}
 		for _, i := range list {
