@@ -21,8 +21,6 @@ import (
 
 var admin = store.Actor{Name: "ada", View: true, Install: true, ApproveRisky: true, Administer: true}
 
-var viewer = store.Actor{Name: "vic", View: true}
-
 func conflict() *resolve.Conflict {
 	return &resolve.Conflict{
 		Summary:     "Cannot install Deploy 2.1.0.",

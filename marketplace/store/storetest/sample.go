@@ -135,7 +135,7 @@ func NewMarket() *Market {
 		root        bool
 	}{{"north/metrics", "2.1.0", true}, {"acme/mailer", "2.0.3", true}, {"acme/storage", "2.1.0", false}} {
 		p := m.Listed[catalog.PluginID(w.id)]
-		i := install.Installed{Ref: catalog.Ref{Plugin: p.ID, Version: w.version}, Source: "main", Digest: p.Releases[0].Digest, Root: w.root, Enabled: true, Since: Now.Add(-9 * 24 * time.Hour), Manifest: p.Releases[0].Manifest, Signer: p.Publisher.Signers[0].ID(), Data: "data/" + w.id + "/4"}
+		i := install.Installed{Ref: catalog.Ref{Plugin: p.ID, Version: w.version}, Source: "main", Digest: verify.DigestOf([]byte(w.id + w.version)), Root: w.root, Enabled: true, Since: Now.Add(-9 * 24 * time.Hour), Manifest: p.Releases[0].Manifest, Signer: p.Publisher.Signers[0].ID(), Data: "data/" + w.id + "/4"}
 		if w.id == "acme/mailer" {
 			i.Grants = sandbox.MustSet("net.out:smtp.example.org:587")
 			i.Consent = sandbox.Consent{Set: i.Grants, By: "ada", At: Now.Add(-30 * 24 * time.Hour)}
@@ -161,7 +161,7 @@ func NewMarket() *Market {
 		return out
 	}
 	old := m.Here[1]
-	old.Version, old.Data = "1.9.0", "data/acme/mailer/2"
+	old.Version, old.Digest, old.Data = "1.9.0", verify.DigestOf([]byte("acme/mailer1.9.0")), "data/acme/mailer/2"
 	m.Points = []install.Generation{{N: 4, Parent: 3, Plugins: set(m.Here...), Reason: "Install Metrics 2.1.0", Actor: "ada", Time: Now.Add(-9 * 24 * time.Hour)}, {N: 3, Parent: 2, Plugins: set(old, m.Here[2]), Reason: "Install Mailer 1.9.0 and 1 dependency", Actor: "ada", Time: Now.Add(-40 * 24 * time.Hour)}}
 	m.Next = BackupPlan(m)
 	m.Running = []install.Operation{
