@@ -38,6 +38,8 @@ func TestOpenAPIHolds(t *testing.T) {
 	consents, err := json.Marshal(map[string]any{"consents": needs(m.Next)})
 	require.NoError(t, err)
 	bodies := map[string]string{"/plans": `{"install":[{"plugin":"acme/backup","range":"^2"}]}`, "/plans/{id}/apply": string(consents),
+		"/settings/updates":                        `{"mode":"auto","minAge":3600,"windows":[{"days":["sat"],"from":"23:00","to":"03:00","zone":""}],"data":false,"rollbackData":true,"prerelease":["acme/backup"],"frozen":true}`,
+		"/holds/{publisher}/{name}":                `{"until":"2026-06-01","why":"fair week"}`,
 		"/plugins/{publisher}/{name}/reviews/mine": `{"stars":4,"text":"Good."}`, "/plugins/{publisher}/{name}/reports": `{"reason":"broken","text":"It is."}`}
 	asked := 0
 	paths := doc["paths"].(map[string]any)
@@ -52,7 +54,11 @@ func TestOpenAPIHolds(t *testing.T) {
 				id = "t3"
 			}
 			url := strings.NewReplacer("{publisher}", "acme", "{name}", "backup", "{n}", "0", "{id}", id, "{author}", "acc_bob").Replace(path)
-			w := do(h, strings.ToUpper(method), "/plugins/api/v1"+url, bodies[path], "Content-Type", asJSON)
+			header := []string{"Content-Type", asJSON}
+			if path == "/settings/updates" {
+				header = append(header, "If-Match", get(h, "/plugins/api/v1"+url).Header().Get("ETag"))
+			}
+			w := do(h, strings.ToUpper(method), "/plugins/api/v1"+url, bodies[path], header...)
 			answers := op.(map[string]any)["responses"].(map[string]any)
 			answer, ok := answers[strconv.Itoa(w.Code)]
 			if !assert.True(t, ok, "%s %s: %d is not in the document: %.300s", method, path, w.Code, w.Body) {

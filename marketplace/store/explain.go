@@ -28,6 +28,7 @@ var (
 	errHost        = errors.New("request for an unknown host")
 	errRequest     = errors.New("malformed request")
 	errHub         = errors.New("the hub does not answer")
+	errNoMatch     = errors.New("no If-Match")
 )
 
 // problem is an error in words, as RFC 9457 wants it, with what to do next.
@@ -66,6 +67,8 @@ var explanations = []struct {
 	{errCrossOrigin, "origin", http.StatusForbidden},
 	{errHost, "host", http.StatusMisdirectedRequest},
 	{errRequest, "request", http.StatusBadRequest},
+	{errChanged, "changed", http.StatusPreconditionFailed},
+	{errNoMatch, "nomatch", http.StatusPreconditionRequired},
 	{errNoPage, "page", http.StatusNotFound},
 	{errHub, "hub", http.StatusBadGateway},
 	{install.ErrInDoubt, "doubt", http.StatusServiceUnavailable},

@@ -134,7 +134,7 @@ func TestHoldReleaseAndSync(t *testing.T) {
 	assert.Equal(t, "fair week", hold.Why)
 	assert.True(t, hold.Pin)
 	assert.Equal(t, time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), hold.Until)
-	assert.Equal(t, http.StatusBadRequest, post(h, "/plugins/hold", url.Values{"plugin": {"acme/mailer"}, "until": {"soon"}}).Code)
+	assert.Equal(t, http.StatusUnprocessableEntity, post(h, "/plugins/hold", url.Values{"plugin": {"acme/mailer"}, "until": {"soon"}}).Code)
 	w = post(h, "/plugins/unhold", url.Values{"plugin": {"acme/mailer"}, "back": {"updates"}})
 	assert.Equal(t, "/plugins/updates", w.Header().Get("Location"))
 	assert.Empty(t, m.Updating.Holds)

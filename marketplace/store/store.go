@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/souk-dev/souk/marketplace/ui"
@@ -28,7 +29,7 @@ type Actor struct {
 	View         bool   // see the pages
 	Install      bool   // plan, install, update, remove, roll back, hold; rate, vote and report
 	ApproveRisky bool   // agree to permissions of high risk and to another signer
-	Administer   bool   // fetch the catalogs now, link the panel to an account of the hub
+	Administer   bool   // change the update policy, fetch the catalogs now, link the panel to an account of the hub
 }
 
 // Page is what a panel's layout gets to show. All of it is safe markup.
@@ -90,6 +91,8 @@ type shop struct {
 	prose  *ui.Prose
 	images *pictures
 	health *healthBook
+	// setting is held while settings are compared and changed; all languages share it.
+	setting *sync.Mutex
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -127,8 +130,9 @@ func New(m Market, o Options) (*Handler, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	prose, images, health := ui.NewProse(), newPictures(), new(healthBook)
+	setting := new(sync.Mutex)
 	for _, lang := range append(ui.Languages(), ui.PseudoLong, ui.PseudoRight) {
-		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, health: health}
+		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, health: health, setting: setting}
 		if s.text, err = ui.NewMessages(lang); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
@@ -184,6 +188,9 @@ func (h *shop) routes() {
 	page("POST hold", mayInstall, h.hold)
 	page("POST unhold", mayInstall, h.unhold)
 	page("POST sync", mayAdminister, h.sync)
+	page("POST settings/updates", mayAdminister, h.saveUpdates)
+	page("POST settings/freeze", mayAdminister, h.freeze)
+	page("POST forgive", mayInstall, h.forgive)
 	if h.o.Community != nil {
 		page("POST p/{publisher}/{name}/reviews", mayInstall, h.rate)
 		page("POST p/{publisher}/{name}/reviews/delete", mayInstall, h.unrate)
@@ -210,6 +217,12 @@ func (h *shop) routes() {
 	api("GET api/v1/operations/{id}", mayView, h.apiOperation)
 	api("DELETE api/v1/operations/{id}", mayInstall, h.apiCancel)
 	api("POST api/v1/operations/{id}/retry", mayInstall, h.apiRetry)
+	api("GET api/v1/settings", mayView, h.apiSettings)
+	api("GET api/v1/settings/updates", mayView, h.apiUpdatesSettings)
+	api("PUT api/v1/settings/updates", mayAdminister, h.apiSetUpdates)
+	api("PUT api/v1/holds/{publisher}/{name}", mayInstall, h.apiHold)
+	api("DELETE api/v1/holds/{publisher}/{name}", mayInstall, h.apiUnhold)
+	api("POST api/v1/sync", mayAdminister, h.apiSync)
 	api("POST api/v1/plans", mayInstall, h.apiMakePlan)
 	api("GET api/v1/plans/{id}", mayView, h.apiPlan)
 	api("POST api/v1/plans/{id}/apply", mayInstall, h.apiApply)

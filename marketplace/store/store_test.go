@@ -104,7 +104,7 @@ func wellFormed(t *testing.T, page string) {
 				fields = append(fields, n)
 			}
 			_, ticked := attr["checked"]
-			assert.False(t, ticked && attr["type"] == "checkbox", "something is ticked beforehand")
+			assert.False(t, ticked && attr["name"] == "consent", "something is agreed to beforehand")
 		case "form":
 			assert.Contains(t, []string{"post", "get"}, attr["method"])
 		}
