@@ -156,6 +156,15 @@ func (h *shop) explain(err error) problem {
 	return p
 }
 
+// recorded puts an error of the history into words, of which only the text is left.
+func (h *shop) recorded(err error) problem {
+	key := "problem.recorded"
+	return problem{
+		kind: "recorded", Type: "urn:souk:problem:recorded", Status: http.StatusInternalServerError, Cause: oneLine(err.Error(), maxCause),
+		Title: h.text.T(key + ".title"), Detail: h.text.T(key + ".detail"), Next: h.text.T(key + ".next"),
+	}
+}
+
 // innermost leaves out what [concerned] says already: which release it was about.
 func innermost(err error) error {
 	var step *install.Error

@@ -141,12 +141,12 @@ func (h *shop) barred(g, now install.Generation) (why []string) {
 		rel := catalog.Release{Ref: was.Ref, Digest: was.Digest}
 		for _, a := range q.Advisories {
 			if a.Active(at) && a.Action != catalog.ActionWarn && (a.Concerns(rel) || a.ConcernsSigner(was.Signer)) {
-				why = append(why, h.text.T("points.revoked", was.Ref, a.ID, oneLine(a.Title, 200)))
+				why = append(why, h.text.T("points.revoked", h.nameOf(id, was.Manifest)+" "+was.Version, a.ID, oneLine(a.Title, 200)))
 			}
 		}
 		for _, r := range q.Releases {
 			if r.Version == was.Version && r.State == catalog.Withdrawn {
-				why = append(why, h.text.T("points.withdrawn", was.Ref, oneLine(r.Reason, 200)))
+				why = append(why, h.text.T("points.withdrawn", h.nameOf(id, was.Manifest)+" "+was.Version, oneLine(r.Reason, 200)))
 			}
 		}
 	}

@@ -74,7 +74,12 @@ func (h *shop) operationView(op install.Operation) operationView {
 		v.Progress += float64(v.Percent) / 100 / float64(len(way)-1)
 	}
 	v.Whole = v.Progress * 100
-	if op.Err != nil {
+	switch {
+	case op.Err == nil:
+	case op.Plan == "": // of the history, which keeps the words of an error and not the error
+		p := h.recorded(op.Err)
+		v.Problem = &p
+	default:
 		p := h.explain(op.Err)
 		v.Problem = &p
 	}
