@@ -76,7 +76,7 @@ func (h *shop) operationView(op install.Operation) operationView {
 	v.Whole = v.Progress * 100
 	switch {
 	case op.Err == nil:
-	case op.Plan == "": // of the history, which keeps the words of an error and not the error
+	case op.Plan == "" && !errors.As(op.Err, new(*install.Error)): // of the history, which keeps the words of an error and not the error
 		p := h.recorded(op.Err)
 		v.Problem = &p
 	default:
