@@ -128,7 +128,10 @@ func TestTwoTabsAndARestartAgree(t *testing.T) {
 	r.refuse.Store(false)
 	r.stuck.Store(true)
 	again := r.apply(post(r.handler, "/plugins/operations/"+failed+"/retry", nil)) // plans again, from what the history knows
-	require.Eventually(t, func() bool { op, err := r.Market.Operation(again); return err == nil && op.State == install.StateStarting }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool {
+		op, err := r.Market.Operation(again)
+		return err == nil && op.State == install.StateStarting
+	}, 10*time.Second, time.Millisecond)
 	r.agree("acme/backup", "starting", "Starting", "/operations/"+again)
 	assert.Equal(t, http.StatusConflict, post(r.handler, "/plugins/operations/"+again+"/cancel", nil).Code, "too late")
 	r.stuck.Store(false)
