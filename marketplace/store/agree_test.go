@@ -21,6 +21,7 @@ import (
 	"github.com/souk-dev/souk/install/installtest"
 	"github.com/souk-dev/souk/marketplace/markettest"
 	"github.com/souk-dev/souk/marketplace/store"
+	"github.com/souk-dev/souk/sandbox"
 )
 
 // room is a real market, a host that does as it is told, and the pages.
@@ -37,7 +38,7 @@ type room struct {
 // mood is what every plugin says of its health.
 type mood struct{ err error }
 
-func newRoom(t *testing.T, plugins ...markettest.Plugin) *room {
+func newRoom(t *testing.T, policy sandbox.Policy, plugins ...markettest.Plugin) *room {
 	r := &room{t: t}
 	r.ill.Store(mood{})
 	host := &installtest.Host{
@@ -52,7 +53,7 @@ func newRoom(t *testing.T, plugins ...markettest.Plugin) *room {
 		},
 		OnHealth: func(context.Context, install.Installed) error { return r.ill.Load().(mood).err },
 	}
-	r.World = markettest.New(t, markettest.Options{Host: host}, plugins...)
+	r.World = markettest.New(t, markettest.Options{Host: host, Policy: policy}, plugins...)
 	r.open()
 	return r
 }
@@ -110,7 +111,7 @@ func (r *room) plan(do string, id catalog.PluginID) interface{ Header() http.Hea
 // clients see the same at every moment, and so they do after the panel started again.
 func TestTwoTabsAndARestartAgree(t *testing.T) {
 	t.Parallel()
-	r := newRoom(t, markettest.Plugin{Manifest: markettest.Manifest("acme/backup", "1.0.0")})
+	r := newRoom(t, sandbox.Policy{}, markettest.Plugin{Manifest: markettest.Manifest("acme/backup", "1.0.0")})
 	r.agree("acme/backup", "available", ">Install<")
 
 	r.refuse.Store(true)

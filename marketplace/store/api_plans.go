@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -22,6 +23,7 @@ type changeJSON struct {
 	Source    string   `json:"source"`
 	Update    []string `json:"update"`
 	UpdateAll bool     `json:"updateAll"`
+	Without   []string `json:"without"` // of updateAll: what is left out
 	Remove    []string `json:"remove"`
 	Rollback  uint64   `json:"rollback"`
 }
@@ -34,6 +36,9 @@ func (c changeJSON) change() (install.Change, error) {
 		if on {
 			used++
 		}
+	}
+	if len(c.Without) > 0 && !c.UpdateAll {
+		return out, fmt.Errorf("%w: without comes with updateAll only", errRequest)
 	}
 	if used != 1 {
 		return out, fmt.Errorf("%w: exactly one of install, update, updateAll, remove and rollback is given", errRequest)
@@ -67,14 +72,23 @@ func (c changeJSON) change() (install.Change, error) {
 }
 
 type planJSON struct {
-	ID       string        `json:"id"`
-	Title    string        `json:"title"`
-	Base     uint64        `json:"base"`
-	Rollback uint64        `json:"rollback,omitempty"`
-	Download int64         `json:"download"`
-	Steps    []stepJSON    `json:"steps"`
-	Consents []consentJSON `json:"consents"`
-	Warnings []string      `json:"warnings"`
+	ID       string             `json:"id"`
+	Title    string             `json:"title"`
+	Base     uint64             `json:"base"`
+	Rollback uint64             `json:"rollback,omitempty"`
+	Download int64              `json:"download"`
+	Steps    []stepJSON         `json:"steps"`
+	Consents []consentJSON      `json:"consents"`
+	Warnings []string           `json:"warnings"`
+	Restarts []catalog.PluginID `json:"restarts"`          // what is stopped and started again
+	Skipped  []skippedJSON      `json:"skipped,omitempty"` // of updateAll: what is left out
+}
+
+// skippedJSON is a plugin with an update that an update of everything leaves out.
+type skippedJSON struct {
+	Plugin  catalog.PluginID `json:"plugin"`
+	Version string           `json:"version"`
+	Why     string           `json:"why"` // for people
 }
 
 type stepJSON struct {
@@ -99,12 +113,20 @@ type consentJSON struct {
 	New        bool             `json:"new"`
 }
 
-func planOf(p *install.Plan) planJSON {
-	out := planJSON{p.ID(), p.Title, p.Base, p.Rollback, p.Download, []stepJSON{}, []consentJSON{}, notNil(p.Warnings)}
+func (h *shop) planOf(ctx context.Context, p *install.Plan) planJSON {
+	out := planJSON{p.ID(), p.Title, p.Base, p.Rollback, p.Download, []stepJSON{}, []consentJSON{}, notNil(p.Warnings), []catalog.PluginID{}, nil}
+	if all, ok := h.wholes.get(out.ID); ok {
+		for _, s := range h.skips(ctx, p, all) {
+			out.Skipped = append(out.Skipped, skippedJSON{s.Plugin, s.Version, s.Why})
+		}
+	}
 	for _, s := range p.Steps {
 		j := stepJSON{Action: s.Action, Plugin: s.Release.Plugin, Version: s.Release.Version, Digest: string(s.Release.Digest), Source: s.Source, Root: s.Root, Why: s.Why}
 		if s.From != nil {
 			j.From = s.From.Version
+			if s.From.Enabled && s.Action != install.ActRemove && s.Action != install.ActKeep {
+				out.Restarts = append(out.Restarts, s.Release.Plugin)
+			}
 		}
 		out.Steps = append(out.Steps, j)
 	}
@@ -123,12 +145,20 @@ func (h *shop) apiMakePlan(w http.ResponseWriter, r *http.Request, _ Actor) erro
 	if err != nil {
 		return err
 	}
-	p, err := h.m.Plan(r.Context(), c)
+	var p *install.Plan
+	if c.UpdateAll {
+		var without []catalog.PluginID
+		if without, err = parsePlugins(in.Without); err == nil {
+			p, err = h.planAll(r.Context(), without)
+		}
+	} else {
+		p, err = h.m.Plan(r.Context(), c)
+	}
 	if err != nil {
 		return err
 	}
 	w.Header().Set("Location", h.url("api", "v1", "plans", p.ID()))
-	h.writeJSON(w, http.StatusCreated, planOf(p))
+	h.writeJSON(w, http.StatusCreated, h.planOf(r.Context(), p))
 	return nil
 }
 
@@ -137,7 +167,7 @@ func (h *shop) apiPlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	if err != nil {
 		return err
 	}
-	h.writeJSON(w, http.StatusOK, planOf(p))
+	h.writeJSON(w, http.StatusOK, h.planOf(r.Context(), p))
 	return nil
 }
 

@@ -62,7 +62,7 @@ func TestConsentForMore(t *testing.T) {
 	at := w.Header().Get("Location")
 	page := get(h, at).Body.String()
 	wellFormed(t, page)
-	for _, s := range []string{"It asks for more than before", "Before: Can send data to smtp.example.org", ">New<", "2.0.3", `data-close autofocus`, "required"} {
+	for _, s := range []string{"It asks for more than before", "Before: Can send data to smtp.example.org", "Wider in 2.1.0", "2.0.3", `data-close autofocus`, "required"} {
 		assert.Contains(t, page, s)
 	}
 	assert.Less(t, strings.Index(page, "any server on the internet"), strings.Index(page, "smtp-password"), "what is new comes first")

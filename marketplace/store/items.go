@@ -203,6 +203,6 @@ func (h *shop) apiRetry(w http.ResponseWriter, r *http.Request, _ Actor) error {
 		return err
 	}
 	w.Header().Set("Location", h.url("api", "v1", "plans", p.ID()))
-	h.writeJSON(w, http.StatusCreated, planOf(p))
+	h.writeJSON(w, http.StatusCreated, h.planOf(r.Context(), p))
 	return nil
 }

@@ -29,6 +29,18 @@ type planPage struct {
 	Problem  *problem
 	Consent  bool
 	MainID   catalog.PluginID
+	All      bool        // to update everything
+	Groups   []needGroup // of All: what each plugin asks for, to be agreed to one by one
+	Skipped  []skipped
+	Without  []catalog.PluginID // what is left out of All
+	Restarts []string           // names of what is stopped and started again
+}
+
+// needGroup is what one plugin of several asks for.
+type needGroup struct {
+	Plugin          catalog.PluginID
+	Name, From, To  string
+	Needs, Optional []planNeed
 }
 
 type planStep struct {
@@ -39,6 +51,8 @@ type planStep struct {
 	Granted   []sandbox.Ruling
 	Dropped   []string // sentences of what it no longer asks for
 	Icon      string
+	NeededBy  []string // of a dependency: names
+	Locked    bool     // Signers is who signed what is installed
 }
 
 type planNeed struct {
@@ -47,6 +61,7 @@ type planNeed struct {
 	Was    string // for a widened one: the sentence of what was granted
 	Reason string // by the publisher
 	Tick   bool   // a box of its own to tick: optional, or of high risk
+	In     string // the version that asks for it newly; empty: asked for before, or not installed
 }
 
 // change reads what is asked for from a form.
@@ -99,6 +114,9 @@ func (h *shop) makePlan(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	if err != nil {
 		return err
 	}
+	if c.UpdateAll {
+		return h.makeWhole(w, r)
+	}
 	p, err := h.m.Plan(r.Context(), c)
 	if err != nil {
 		return err
@@ -118,6 +136,11 @@ func (h *shop) plan(w http.ResponseWriter, r *http.Request, a Actor) error {
 
 func (h *shop) showPlan(w http.ResponseWriter, r *http.Request, a Actor, p *install.Plan, why error) {
 	v := h.planView(p, a)
+	if all, ok := h.wholes.get(p.ID()); ok {
+		v.All, v.Without, v.Skipped = true, all.without, h.skips(r.Context(), p, all)
+		v.Back, v.Verb = h.url("updates"), "update"
+		v.Groups = v.byPlugin()
+	}
 	status := http.StatusOK
 	if why != nil {
 		problem := h.explain(why)
@@ -144,7 +167,7 @@ func (h *shop) planView(p *install.Plan, a Actor) planPage {
 			step.Signers = h.signers(q.Publisher)
 		}
 		if s.From != nil && s.From.Signer != "" {
-			step.Signers = []string{h.signer(s.From.Signer)}
+			step.Signers, step.Locked = []string{h.signer(s.From.Signer)}, true
 		}
 		if b, ok := blob(s.Release, s.Release.Manifest.Icon); ok {
 			step.Icon = h.mediaURL(s.Release.Ref, b)
@@ -158,6 +181,9 @@ func (h *shop) planView(p *install.Plan, a Actor) planPage {
 		for _, gone := range s.Diff.Removed {
 			sentence, _ := sandbox.Explain(gone.Permission)
 			step.Dropped = append(step.Dropped, sentence)
+		}
+		if !s.Root && s.Action != install.ActRemove {
+			step.NeededBy = h.neededBy(p, s.Release.Plugin)
 		}
 		v.Steps = append(v.Steps, step)
 		if s.Root && v.MainID == "" {
@@ -191,9 +217,53 @@ func (h *shop) planView(p *install.Plan, a Actor) planPage {
 	}
 	slices.SortStableFunc(v.Needs, order)
 	slices.SortStableFunc(v.Optional, order)
+	v.Restarts = h.restarted(p)
 	v.MayNot = v.High && !a.ApproveRisky
 	v.Consent = len(v.Needs)+len(v.Optional) > 0
 	return v
+}
+
+// byPlugin sorts what has to be agreed to by plugin, the riskiest plugin first, and gives
+// each agreement a box of its own.
+func (v planPage) byPlugin() (out []needGroup) {
+	group := func(n planNeed) *needGroup {
+		for i := range out {
+			if out[i].Plugin == n.Plugin {
+				return &out[i]
+			}
+		}
+		g := needGroup{Plugin: n.Plugin, Name: n.Name}
+		for _, s := range v.Steps {
+			if s.Release.Plugin == n.Plugin {
+				g.To = s.Release.Version
+				if s.From != nil {
+					g.From = s.From.Version
+				}
+			}
+		}
+		out = append(out, g)
+		return &out[len(out)-1]
+	}
+	for _, n := range v.Needs {
+		n.Tick = true
+		g := group(n)
+		g.Needs = append(g.Needs, n)
+	}
+	for _, n := range v.Optional {
+		g := group(n)
+		g.Optional = append(g.Optional, n)
+	}
+	slices.SortStableFunc(out, func(a, b needGroup) int { return a.risk() - b.risk() })
+	return out
+}
+
+// risk is the highest risk of what has to be agreed to; the lower the number, the higher.
+func (g needGroup) risk() int {
+	worst := int(sandbox.RiskLow) + 1
+	for _, n := range g.Needs {
+		worst = min(worst, int(n.Risk))
+	}
+	return worst
 }
 
 // need adds to a consent what a person wants to know beside it.
@@ -205,6 +275,9 @@ func (h *shop) need(p *install.Plan, n install.Need, name string) planNeed {
 	for _, s := range p.Steps {
 		if s.Release.Plugin != n.Plugin {
 			continue
+		}
+		if n.New && s.From != nil {
+			out.In = s.Release.Version
 		}
 		for _, w := range s.Diff.Widened {
 			if w.Permission == n.Ruling.Permission && w.Was != "" {

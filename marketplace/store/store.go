@@ -93,6 +93,7 @@ type shop struct {
 	health *healthBook
 	// setting is held while settings are compared and changed; all languages share it.
 	setting *sync.Mutex
+	wholes  *wholeShelf
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -130,9 +131,9 @@ func New(m Market, o Options) (*Handler, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	prose, images, health := ui.NewProse(), newPictures(), new(healthBook)
-	setting := new(sync.Mutex)
+	setting, wholes := new(sync.Mutex), new(wholeShelf)
 	for _, lang := range append(ui.Languages(), ui.PseudoLong, ui.PseudoRight) {
-		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, health: health, setting: setting}
+		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, health: health, setting: setting, wholes: wholes}
 		if s.text, err = ui.NewMessages(lang); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
