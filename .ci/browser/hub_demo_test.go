@@ -19,8 +19,7 @@ import (
 
 // TestDemo looks at the example's made up hub, whose pages are full.
 func TestDemo(t *testing.T) {
-	binary := os.Getenv("SOUK_HUB_BIN")
-	require.NotEmpty(t, binary, "SOUK_HUB_BIN is the binary of examples/hub")
+	binary := need(t, "SOUK_HUB_BIN")
 	cmd := exec.Command(binary, "-addr", "127.0.0.1:0", "-dir", t.TempDir(), "-demo")
 	cmd.Dir, cmd.Stderr = "../..", os.Stderr // it builds the sample plugins
 	out, err := cmd.StdoutPipe()

@@ -1,18 +1,10 @@
 package browser
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"context"
-	"crypto/sha512"
-	"encoding/base64"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/page"
@@ -22,78 +14,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// The accessibility engine, as npm has it. It is fetched, never kept here.
-const (
-	axePackage = "axe-core@4.10.3"
-	axeSum     = "sha512-Xm7bpRXnDSX2YE2YFfBk2FnF0ep6tmG7xPh8iHee8MIcrgq762Nkce856dYtJYLkuIoYZvGfTs/PbZhideTcEg=="
-)
-
-// axeSource fetches the engine into a temporary directory and returns it.
-func axeSource(t *testing.T) string {
-	t.Helper()
-	if _, err := exec.LookPath("npm"); err != nil {
-		if os.Getenv("SOUK_TEST_REQUIRE") == "all" {
-			require.NoError(t, err, "axe-core comes by npm")
-		}
-		t.Log("there is no npm, so axe-core looks at nothing")
-		return ""
-	}
-	dir := t.TempDir()
-	cmd := exec.Command("npm", "pack", axePackage, "--silent", "--pack-destination", dir)
-	cmd.Dir, cmd.Stderr = dir, os.Stderr
-	if err := cmd.Run(); err != nil {
-		t.Logf("NOT RUN: axe-core, because npm pack %s: %v", axePackage, err)
-		return ""
-	}
-	found, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
-	require.NoError(t, err)
-	require.Len(t, found, 1)
-	packed, err := os.ReadFile(found[0])
-	require.NoError(t, err)
-	sum := sha512.Sum512(packed)
-	require.Equal(t, axeSum, "sha512-"+base64.StdEncoding.EncodeToString(sum[:]), axePackage)
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	require.NoError(t, err)
-	for files := tar.NewReader(z); ; {
-		h, err := files.Next()
-		require.NoError(t, err, "%s has no axe.min.js", axePackage)
-		if h.Name == "package/axe.min.js" {
-			b, err := io.ReadAll(files)
-			require.NoError(t, err)
-			return string(b)
-		}
-	}
-}
-
-// checkScript returns what is wrong with a page: headings, labels, focus.
-const checkScript = `(() => {
-  const wrong = [], name = e => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + (e.name ? '[' + e.name + ']' : '') + ' ' + (e.textContent || '').trim().slice(0, 30);
-  const h1 = document.querySelectorAll('h1').length;
-  if (h1 !== 1) wrong.push(h1 + ' h1');
-  if (!document.title) wrong.push('no title');
-  for (const e of document.querySelectorAll('input:not([type=hidden]), select, textarea, meter, progress'))
-    if (!e.hasAttribute('aria-hidden') && ![...(e.labels || [])].some(l => l.textContent.trim()) && !e.getAttribute('aria-label') && !document.getElementById(e.getAttribute('aria-labelledby'))) wrong.push('no label: ' + name(e));
-  const y = scrollY;
-  for (const e of document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]')) {
-    if (e.tabIndex > 0) wrong.push('tabindex ' + e.tabIndex + ': ' + name(e));
-    if (e.disabled || e.tabIndex < 0 || !e.checkVisibility({ visibilityProperty: true })) continue;
-    e.focus({ focusVisible: true, preventScroll: true });
-    if (document.activeElement !== e) { wrong.push('takes no focus: ' + name(e)); continue; }
-    const seen = s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) || s.boxShadow !== 'none';
-    if (![e, e.closest('.souk-card')].some(e => e && seen(getComputedStyle(e)))) wrong.push('focus is not seen: ' + name(e));
-  }
-  document.activeElement?.blur();
-  scrollTo(0, y);
-  return wrong;
-})()`
-
-// wideScript returns what sticks out of the page on the right.
-const wideScript = `(() => {
-  const w = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= w) return [];
-  return ['page is ' + document.documentElement.scrollWidth + ' wide', ...[...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 4).map(e => e.tagName + '.' + e.className + ' ' + (e.textContent || '').trim().slice(0, 40))];
-})()`
 
 // looks is how somebody may see the hub.
 type looks struct {

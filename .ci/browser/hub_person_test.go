@@ -18,13 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
@@ -45,8 +41,7 @@ type town struct {
 // newTown starts a hub on an empty directory.
 func newTown(t *testing.T) *town {
 	t.Helper()
-	w := &town{souk: os.Getenv("SOUK_BIN"), axe: axeSource(t)}
-	require.NotEmpty(t, w.souk, "SOUK_BIN is the souk command's binary")
+	w := &town{souk: need(t, "SOUK_BIN"), axe: axeSource(t)}
 	// As if behind a proxy, so that each person comes from an address of their own.
 	cmd := exec.Command(w.souk, "hub", "serve", "--listen", "127.0.0.1:0", "--dir", t.TempDir(), "--proxy", "127.0.0.0/8", "--proxy", "::1/128")
 	cmd.Stderr = os.Stderr
@@ -75,19 +70,6 @@ func newTown(t *testing.T) *town {
 	return w
 }
 
-// startBrowser starts a browser, in which each person gets a profile of their own.
-func startBrowser(t *testing.T) context.Context {
-	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath("/usr/bin/chromium"),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1280, 900))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), opts...)
-	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
-	t.Cleanup(cancel)
-	require.NoError(t, chromedp.Run(ctx))
-	return ctx
-}
-
 // person is somebody with a browser profile of their own and, mostly, an account.
 type person struct {
 	*visitor
@@ -110,38 +92,8 @@ func (w *town) person(t *testing.T, name string) *person {
 	ctx, end := context.WithTimeout(ctx, 6*time.Minute)
 	t.Cleanup(end)
 	p := &person{visitor: &visitor{t: t, ctx: ctx, url: w.url, name: "hub-" + name}, w: w, wide: 1280, tall: 900, seen: map[string]bool{}}
-	complain := func(format string, args ...any) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.problems = append(p.problems, fmt.Sprintf(format, args...))
-	}
-	chromedp.ListenTarget(ctx, func(event any) {
-		switch e := event.(type) {
-		case *runtime.EventExceptionThrown:
-			complain("exception: %s", e.ExceptionDetails.Error())
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
-				for _, a := range e.Args {
-					complain("console: %s", a.Value)
-				}
-			}
-		case *cdplog.EventEntryAdded:
-			if e.Entry.Level == cdplog.LevelError {
-				complain("log: %s %s", e.Entry.Text, e.Entry.URL)
-			}
-		case *audits.EventIssueAdded:
-			if d := e.Issue.Details; d != nil && d.ContentSecurityPolicyIssueDetails != nil {
-				csp := d.ContentSecurityPolicyIssueDetails
-				complain("policy: %s %s", csp.ViolatedDirective, csp.BlockedURL)
-			}
-		}
-	})
-	const tellOnPolicy = `addEventListener('securitypolicyviolation', e => console.error('policy ' + e.violatedDirective + ' ' + e.blockedURI + ' ' + e.sample))`
-	require.NoError(t, chromedp.Run(ctx, cdplog.Enable(), network.Enable(), audits.Enable(), webauthn.Enable(),
-		chromedp.ActionFunc(func(ctx context.Context) error {
-			_, err := page.AddScriptToEvaluateOnNewDocument(tellOnPolicy).Do(ctx)
-			return err
-		}), emulation.SetFocusEmulationEnabled(true), emulation.SetDeviceMetricsOverride(p.wide, p.tall, 1, false)))
+	p.listen()
+	require.NoError(t, chromedp.Run(ctx, webauthn.Enable(), emulation.SetFocusEmulationEnabled(true), emulation.SetDeviceMetricsOverride(p.wide, p.tall, 1, false)))
 	p.keys = p.authenticator()
 	p.move()
 	return p

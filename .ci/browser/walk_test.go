@@ -29,8 +29,7 @@ import (
 // startPanel starts the demo on an empty directory and returns its address.
 func startPanel(t *testing.T) string {
 	t.Helper()
-	binary := os.Getenv("SOUK_PANEL")
-	require.NotEmpty(t, binary, "SOUK_PANEL is the panel's binary")
+	binary := need(t, "SOUK_PANEL")
 	cmd := exec.Command(binary, "-addr", "127.0.0.1:0", "-dir", t.TempDir())
 	cmd.Dir = filepath.Join("..", "..")
 	cmd.Stderr = os.Stderr
@@ -67,7 +66,7 @@ type visitor struct {
 
 func newVisitor(t *testing.T, name, url string, width, height int64) *visitor {
 	t.Helper()
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath("/usr/bin/chromium"),
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(chromium),
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(int(width), int(height)))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	t.Cleanup(stop)

@@ -1,0 +1,62 @@
+package browser
+
+// checkScript returns what is wrong with a page: headings, labels, focus.
+const checkScript = `(() => {
+  const wrong = [], name = e => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + (e.name ? '[' + e.name + ']' : '') + ' ' + (e.textContent || '').trim().slice(0, 30);
+  const h1 = document.querySelectorAll('h1').length;
+  if (h1 !== 1) wrong.push(h1 + ' h1');
+  if (!document.title) wrong.push('no title');
+  for (const e of document.querySelectorAll('input:not([type=hidden]), select, textarea, meter, progress'))
+    if (!e.hasAttribute('aria-hidden') && ![...(e.labels || [])].some(l => l.textContent.trim()) && !e.getAttribute('aria-label') && !document.getElementById(e.getAttribute('aria-labelledby'))) wrong.push('no label: ' + name(e));
+  const y = scrollY;
+  for (const e of document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]')) {
+    if (e.tabIndex > 0) wrong.push('tabindex ' + e.tabIndex + ': ' + name(e));
+    if (e.disabled || e.tabIndex < 0 || !e.checkVisibility({ visibilityProperty: true })) continue;
+    e.focus({ focusVisible: true, preventScroll: true });
+    if (document.activeElement !== e) { wrong.push('takes no focus: ' + name(e)); continue; }
+    const seen = s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) || s.boxShadow !== 'none';
+    if (![e, e.closest('.souk-card')].some(e => e && seen(getComputedStyle(e)))) wrong.push('focus is not seen: ' + name(e));
+  }
+  document.activeElement?.blur();
+  scrollTo(0, y);
+  return wrong;
+})()`
+
+// wideScript returns what sticks out of the page on the right.
+const wideScript = `(() => {
+  const w = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= w) return [];
+  return ['page is ' + document.documentElement.scrollWidth + ' wide', ...[...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 4).map(e => e.tagName + '.' + e.className + ' ' + (e.textContent || '').trim().slice(0, 40))];
+})()`
+
+// steadyScript counts what moves while a page loads, and after.
+const steadyScript = `self.shifted = []; new PerformanceObserver(l => { for (const e of l.getEntries()) if (!e.hadRecentInput) shifted.push(e.value.toFixed(4) + ' by ' + e.sources.map(s => s.node && s.node.nodeName + '.' + (s.node.className || (s.node.parentNode || {}).className)).slice(0, 3).join(', ')) }).observe({ type: 'layout-shift', buffered: true })`
+
+// targetScript returns buttons and fields that a finger does not hit well: what is less than
+// 44 px in one direction, with what belongs to it.
+const targetScript = `(() => {
+  const wrong = [], hits = (e, x, y) => { const at = document.elementFromPoint(x, y); return !at || e.contains(at) || at.contains(e) && at.matches('label') || [...(e.labels || [])].some(l => l.contains(at)) };
+  for (const e of document.querySelectorAll('button, .souk-button, select, textarea, input:not([type=hidden]), summary, .souk-nav a, .souk-tabs a, .souk-chips a, .souk-tags a')) {
+    if (!e.checkVisibility({ visibilityProperty: true }) || e.closest('dialog') === null && document.querySelector('dialog[open]')) continue;
+    const box = [e, ...(e.labels || [])].map(x => x.getBoundingClientRect()).reduce((a, b) => ({ w: Math.max(a.w, b.width), h: Math.max(a.h, b.height) }), { w: 0, h: 0 });
+    if (box.w >= 43.5 && box.h >= 43.5) continue;
+    const r = e.getBoundingClientRect(), x = (r.left + r.right) / 2, y = (r.top + r.bottom) / 2;
+    if (r.bottom < 0 || r.top > innerHeight) e.scrollIntoView({ block: 'center' });
+    const q = e.getBoundingClientRect(), cx = (q.left + q.right) / 2, cy = (q.top + q.bottom) / 2;
+    const tall = box.h >= 43.5 || hits(e, cx, cy - 21.5) && hits(e, cx, cy + 21.5), wide = box.w >= 43.5 || hits(e, cx - 21.5, cy) && hits(e, cx + 21.5, cy);
+    if (!tall || !wide) wrong.push('small target: ' + e.tagName.toLowerCase() + '.' + e.className + ' ' + (e.textContent || e.name || '').trim().slice(0, 30) + ' ' + Math.round(q.width) + '×' + Math.round(q.height));
+  }
+  scrollTo(0, 0);
+  return wrong.slice(0, 6);
+})()`
+
+// edgeScript returns words that are cut off, without an ellipsis or a way to scroll.
+const edgeScript = `(() => {
+  const wrong = [];
+  for (const e of document.querySelectorAll('main *')) {
+    if (!e.childNodes.length || !e.checkVisibility() || e.closest('svg, .souk-sr, .souk-pic, progress, [aria-hidden=true], select, textarea')) continue;
+    const s = getComputedStyle(e);
+    if (e.scrollWidth > e.clientWidth + 1 && s.overflowX === 'hidden' && s.textOverflow !== 'ellipsis' && s.webkitLineClamp === 'none' && e.clientWidth) wrong.push('cut off: ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 40));
+  }
+  return wrong.slice(0, 4);
+})()`
