@@ -54,7 +54,7 @@ const targetScript = `(() => {
 const edgeScript = `(() => {
   const wrong = [];
   for (const e of document.querySelectorAll('main *')) {
-    if (!e.childNodes.length || !e.checkVisibility() || e.closest('svg, .souk-sr, .souk-pic, progress, [aria-hidden=true], select, textarea')) continue;
+    if (!e.childNodes.length || !e.checkVisibility() || e.closest('svg, .souk-sr, thead, .souk-pic, progress, [aria-hidden=true], select, textarea')) continue;
     const s = getComputedStyle(e);
     if (e.scrollWidth > e.clientWidth + 1 && s.overflowX === 'hidden' && s.textOverflow !== 'ellipsis' && s.webkitLineClamp === 'none' && e.clientWidth) wrong.push('cut off: ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 40));
   }

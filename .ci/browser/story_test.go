@@ -31,7 +31,7 @@ import (
 type storyEntry struct {
 	ID, Page, Name, Press, Type string
 	Status                      int
-	Plain                       bool
+	Plain, Offline              bool
 }
 
 // storyTabs are how many pages are looked at at a time: two cores are busy with four, as each waits a while.
@@ -159,7 +159,7 @@ func (r *reader) story(s storyEntry) {
 			}
 			r.time("load", func() {
 				r.do(light.actions()...)
-				r.open(s, words)
+				r.open(s, words, wide == 320)
 			})
 			r.time("checks", func() {
 				for _, script := range []string{"shifted", wideScript, edgeScript, targetScript, checkScript} {
@@ -186,12 +186,16 @@ func (r *reader) story(s storyEntry) {
 }
 
 // open loads a story and does what it asks for.
-func (r *reader) open(s storyEntry, words string) {
+func (r *reader) open(s storyEntry, words string, again bool) {
 	r.t.Helper()
 	r.mu.Lock()
 	r.problems = nil
 	r.mu.Unlock()
-	r.do(chromedp.Navigate(r.url + "/s/auto." + words + "/" + s.ID))
+	at := r.url + "/s/auto." + words + "/" + s.ID
+	if again { // the second width
+		at += "?again=1"
+	}
+	r.do(chromedp.Navigate(at))
 	r.truth(`document.readyState === 'complete' && document.querySelector('main .souk h1') && customElements.get('souk-live')`, r.now+": no page")
 	var status int
 	r.do(chromedp.Evaluate(`performance.getEntriesByType('navigation')[0].responseStatus`, &status))
@@ -207,7 +211,8 @@ func (r *reader) open(s storyEntry, words string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.problems = slices.DeleteFunc(r.problems, func(p string) bool {
-		return (s.Status >= 400 || s.Press != "") && strings.Contains(p, "Failed to load resource") // the page itself, or what its dialog shows
+		// The page itself, what its dialog shows, or pictures that the story is without.
+		return strings.Contains(p, "Failed to load resource") && (s.Status >= 400 || s.Press != "" || s.Offline && strings.Contains(p, "/media/"))
 	})
 	assert.Empty(r.t, r.problems, "%s: the browser complained", r.now)
 }

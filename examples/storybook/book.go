@@ -135,14 +135,14 @@ func (m *mount) leads(s story) string {
 	return ""
 }
 
-// open begins a story anew.
+// open begins a story anew; with ?again=1 it leads to the one that was begun.
 func (b *book) open(w http.ResponseWriter, r *http.Request) {
 	s, ok := b.find(r.PathValue("story"))
 	if !ok {
 		http.NotFound(w, r)
 		return
 	}
-	m, err := b.mount(s, parseVariant(r.PathValue("variant")), true)
+	m, err := b.mount(s, parseVariant(r.PathValue("variant")), r.URL.Query().Get("again") == "")
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -237,17 +237,18 @@ func (b *book) show(w http.ResponseWriter, name string, data map[string]any) {
 // list is the index for tests: what to open and what to do then.
 func (b *book) list(w http.ResponseWriter, _ *http.Request) {
 	type entry struct {
-		ID     string `json:"id"`
-		Page   string `json:"page"`
-		Name   string `json:"name"`
-		Status int    `json:"status"`
-		Plain  bool   `json:"plain,omitempty"`
-		Press  string `json:"press,omitempty"`
-		Type   string `json:"type,omitempty"`
+		ID      string `json:"id"`
+		Page    string `json:"page"`
+		Name    string `json:"name"`
+		Status  int    `json:"status"`
+		Plain   bool   `json:"plain,omitempty"`
+		Offline bool   `json:"offline,omitempty"`
+		Press   string `json:"press,omitempty"`
+		Type    string `json:"type,omitempty"`
 	}
 	out := make([]entry, len(b.stories))
 	for i, s := range b.stories {
-		out[i] = entry{s.ID, s.Page, s.Name, s.status(), s.Plain, s.Press, s.Type}
+		out[i] = entry{s.ID, s.Page, s.Name, s.status(), s.Plain, s.Offline, s.Press, s.Type}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(out) // the client went away

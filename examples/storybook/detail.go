@@ -37,10 +37,12 @@ func detailStories() []story {
 		story{ID: "plugin-unreadable", Name: "Not available: what it asks for cannot be read", Path: backup, Set: with(release("acme/backup", func(r *catalog.Release) {
 			r.Manifest.Permissions = append(r.Manifest.Permissions, storetest.Ask("net.sideways", "x", "", false))
 		}))},
+		story{ID: "plugin-panel", Name: "Not available: for another panel", Path: backup, Set: with(func(m *storetest.Market) { m.API = "2.4.0" })},
+		story{ID: "plugin-platform", Name: "Not available: for another kind of server", Path: backup, Set: with(func(m *storetest.Market) { m.Platform = "linux/riscv64" })},
 		story{ID: "plugin-warned", Name: "Installed, and an advisory warns", Path: metrics, Set: with(advisory("north/metrics", catalog.ActionWarn))},
 		story{ID: "plugin-revoked", Name: "Installed and revoked", Path: metrics, Set: with(advisory("north/metrics", catalog.ActionDisable))},
 		story{ID: "plugin-deprecated", Name: "Deprecated", Path: "p/orbit/cron", Set: with(listed("orbit/cron", func(p *catalog.Plugin) { p.Deprecated = "Use orbit/deploy, which has a calendar of its own." }))},
-		story{ID: "plugin-docs-offline", Name: "The documentation cannot be fetched", Path: backup, Set: with(func(m *storetest.Market) { m.MediaErr = catalog.ErrUnavailable })},
+		story{ID: "plugin-docs-offline", Offline: true, Name: "The documentation cannot be fetched", Path: backup, Set: with(func(m *storetest.Market) { m.MediaErr = catalog.ErrUnavailable })},
 		story{ID: "plugin-docs-none", Name: "No documentation", Path: "p/kiln/redis", Set: with(release("kiln/redis", func(r *catalog.Release) { r.Manifest.Docs = "" }))},
 		story{ID: "plugin-docs-rich", Name: "Documentation with everything in it", Path: backup, Set: with(func(m *storetest.Market) { m.Blobs["README.md"] = []byte(rich) })},
 		story{ID: "plugin-long-words", Name: "A long name", Path: backup, Set: with(longNames)},

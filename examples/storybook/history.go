@@ -3,8 +3,10 @@ package main
 import (
 	"time"
 
+	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace/store/storetest"
+	"github.com/souk-dev/souk/update"
 )
 
 func historyStories() []story {
@@ -26,10 +28,29 @@ func historyStories() []story {
 				m.Points = append(m.Points, g)
 			}
 		})},
+		story{ID: "history-barred", Name: "Restore points that nobody may go back to", Path: "history", Set: with(
+			release3("acme/mailer", func(r *catalog.Release) { r.State, r.Reason = catalog.Withdrawn, "leaks passwords into the log" }),
+			advisory("acme/mailer", catalog.ActionBlock), pinned,
+		)},
+		story{ID: "history-kept", Name: "A restore point that keeps the data", Path: "history", Set: with(func(m *storetest.Market) {
+			p := m.Points[1].Plugins["acme/mailer"]
+			p.Data = m.Points[0].Plugins["acme/mailer"].Data
+			m.Points[1].Plugins["acme/mailer"] = p
+		})},
 		story{ID: "history-same", Name: "A restore point that changes nothing", Path: "history", Set: with(func(m *storetest.Market) {
 			g := m.Points[0]
 			g.N, g.Reason, g.Time = 3, "Hold of Mailer", now.Add(-40*24*time.Hour)
 			m.Points[1] = g
 		})},
 	)
+}
+
+// release3 changes the oldest release of a plugin.
+func release3(id catalog.PluginID, change func(*catalog.Release)) func(*storetest.Market) {
+	return listed(id, func(p *catalog.Plugin) { change(&p.Releases[2]) })
+}
+
+// pinned keeps the mailer where it is, also against people.
+func pinned(m *storetest.Market) {
+	m.Updating.Holds = map[catalog.PluginID]update.Hold{"acme/mailer": {By: "ada", At: now.Add(-26 * time.Hour), Pin: true}}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -41,6 +42,10 @@ func operationStories() []story {
 		story{ID: "operation-unhealthy", Name: "Failed: did not become healthy, and went back", Path: path, Set: with(broken(install.StateChecking, true, install.ErrUnhealthy))},
 		story{ID: "operation-restored", Name: "Failed: not reachable, everything as before", Path: path, Set: with(broken(install.StateDownloading, true, catalog.ErrUnavailable))},
 		story{ID: "operation-lost", Name: "Failed, and going back could not be confirmed", Path: path, Set: with(broken(install.StateStarting, false, install.ErrInDoubt))},
+		story{ID: "operation-recorded", Name: "Failed, as the history remembers it", Path: path, Set: with(running(install.StateFailed, 0), func(m *storetest.Market) {
+			op := &m.Running[0]
+			op.Failing, op.Restored, op.Ended, op.Err = string(install.StateChecking), true, now, errors.New("health check failed: connection refused by 10.0.0.5:25")
+		})},
 	)
 	return page("Operation", out...)
 }

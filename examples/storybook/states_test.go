@@ -117,14 +117,15 @@ func TestEveryStateHasAStory(t *testing.T) {
 // story. Of all texts, enough are that the rest can be named in a review.
 var machine = []string{
 	"state.", "source.", "health.", "problem.", "unavailable.", "verdict.", "offer.", "link.problem.", "advisory.", "action.", "stage.", "fact.",
-	"failed.", "tried.", "shelf.", "empty.", "badge.", "risk.", "readonly", "runtime.", "do.", "account.", "review.held", "review.hidden", "review.stale", "review.unlinked", "review.unknown", "review.none", "consent.",
+	"failed.", "tried.", "stand.", "update.", "preset.", "wrong.", "revoked.", "restart.", "crashed.", "disabled.", "healthpage.", "points.", "saved.", "shelf.", "empty.", "badge.", "risk.", "readonly", "runtime.", "do.", "account.", "review.held", "review.hidden", "review.stale", "review.unlinked", "review.unknown", "review.none", "consent.",
 }
 
 // notShown are texts of the machine that no page of the book shows, and why.
 var notShown = map[string]string{
 	"problem.conflict.detail": "a conflict has a summary of its own",
 	"account.unlink.unnamed":  "a hub that names no account is not one that is published",
-	"problem.internal.next":   "its argument is another one each time; the story is problem-internal",
+	"problem.nomatch.title":   "of the JSON interface alone", "problem.nomatch.detail": "of the JSON interface alone", "problem.nomatch.next": "of the JSON interface alone",
+	"problem.internal.next": "its argument is another one each time; the story is problem-internal",
 }
 
 // TestEveryWordHasAStory: nobody adds a word for a state without a story that shows it.

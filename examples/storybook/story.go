@@ -26,6 +26,8 @@ type story struct {
 	Header http.Header // of the request
 	Host   string      // the request is for; empty: the server's own
 	Plain  bool        // the answer is text and no page
+	// Offline says that pictures cannot be fetched, which a browser complains about.
+	Offline bool
 	// Press and Type are what only the script shows: what is pressed, by selector, and
 	// what is typed into the search field, once the page is there.
 	Press string
@@ -53,7 +55,7 @@ var (
 func all() []story {
 	return slices.Concat(
 		browseStories(), detailStories(), planStories(), operationStories(), installedStories(), updatesStories(),
-		historyStories(), settingsStories(), reviewsStories(), problemStories(),
+		healthStories(), historyStories(), settingsStories(), policyStories(), reviewsStories(), problemStories(),
 	)
 }
 

@@ -90,7 +90,8 @@ func (p *Prose) Render(source []byte, where string, images func(name string) str
 	if err := p.markdown.Convert(source, &b, parser.WithContext(ctx)); err != nil {
 		return template.HTML("<pre>" + template.HTMLEscapeString(string(source)) + "</pre>")
 	}
-	out = template.HTML(p.policy.SanitizeBytes(b.Bytes()))
+	// What can be scrolled can be reached by the keyboard. A text holds no "<" after this.
+	out = template.HTML(bytes.ReplaceAll(p.policy.SanitizeBytes(b.Bytes()), []byte("<pre>"), []byte(`<pre tabindex="0">`)))
 	p.mu.Lock()
 	if len(p.kept) >= maxProses {
 		clear(p.kept)
@@ -110,6 +111,7 @@ type tame struct{}
 func (tame) Transform(doc *ast.Document, r text.Reader, ctx parser.Context) {
 	images, _ := ctx.Get(imagesKey).(func(string) string) // nil when there are none
 	var unwrap []ast.Node
+	above := 2 // the level of the heading above
 	// Walk ends with what the visitor returns, and this one returns no error.
 	_ = ast.Walk(doc, func(n ast.Node, enter bool) (ast.WalkStatus, error) {
 		if !enter {
@@ -117,7 +119,8 @@ func (tame) Transform(doc *ast.Document, r text.Reader, ctx parser.Context) {
 		}
 		switch n := n.(type) {
 		case *ast.Heading:
-			n.Level = min(n.Level+2, 6)
+			n.Level = min(n.Level+2, above+1, 6) // no level is left out, whatever its author left out
+			above = n.Level
 		case *ast.Link:
 			if !absolute(n.Destination) {
 				unwrap = append(unwrap, n)
