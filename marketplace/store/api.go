@@ -356,8 +356,9 @@ func (h *shop) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) error
 		return err
 	}
 	out := []offerJSON{}
+	state, policy := h.m.UpdateState(), h.m.UpdatePolicy()
 	for _, o := range offers {
-		j := offerJSON{o.Plugin, o.From.Version, versionOf(o.To), string(o.Decision.Verdict), o.Decision.Until, notNil(o.Decision.Why), o.Risk.Wider, []string{}}
+		j := offerJSON{o.Plugin, o.From.Version, versionOf(o.To), string(o.Decision.Verdict), o.Decision.Until, notNil(h.reasons(o, state, policy)), o.Risk.Wider, []string{}}
 		for _, c := range append(o.Risk.Permissions.Added[:len(o.Risk.Permissions.Added):len(o.Risk.Permissions.Added)], o.Risk.Permissions.Widened...) {
 			j.Added = append(j.Added, string(c.Permission))
 		}

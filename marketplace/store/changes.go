@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/sandbox"
@@ -11,17 +12,28 @@ import (
 )
 
 type updatesPage struct {
-	Rows     []offerRow
-	Tried    []triedRow // releases that were tried here and did not work
-	Problem  *problem   // why the offers could not be worked out
-	Frozen   bool
-	State    update.State
-	ReadOnly bool
-	Any      bool // something is installed at all
+	Rows      []offerRow
+	Tried     []triedRow // releases that were tried here and did not work
+	Problem   *problem   // why the offers could not be worked out
+	Frozen    bool
+	State     update.State
+	ReadOnly  bool
+	Any       bool // something is installed at all
+	Policy    []string
+	MayChange bool
+	Breaker   time.Time // until then nothing is applied by itself, for too much had to be taken back
+	Soaks     []soakRow
+}
+
+// soakRow is an update that is being watched.
+type soakRow struct {
+	Title string
+	Until time.Time
 }
 
 type offerRow struct {
 	update.Offer
+	Why      []string // of the verdict
 	Name     string
 	Icon     string
 	Verdict  string // in words
@@ -48,19 +60,32 @@ type noteView struct {
 type triedRow struct {
 	update.Failure
 	Name, Text, Cause string
+	Held              bool // not tried again by itself for now
 }
 
 func (h *shop) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
 	on := h.panel()
 	c := updatesPage{State: h.m.UpdateState(), ReadOnly: !a.Install, Any: len(on.here) > 0}
-	c.Frozen = c.State.Frozen
+	c.Frozen, c.MayChange = c.State.Frozen, a.Administer
+	policy := h.m.UpdatePolicy()
+	c.Policy = h.policySentences(policy, false)[:1]
+	if until := c.State.Breaker(h.o.Now()); until.After(h.o.Now()) {
+		c.Breaker = until
+	}
+	for _, s := range c.State.Soaks {
+		if s.Until.After(h.o.Now()) {
+			c.Soaks = append(c.Soaks, soakRow{oneLine(s.Title, 200), s.Until})
+		}
+	}
 	offers, err := h.m.Offers(r.Context())
 	if err != nil {
 		p := h.explain(err)
 		c.Problem = &p
 	}
 	for _, o := range offers {
-		c.Rows = append(c.Rows, h.offerRow(on, a, o, c.State))
+		row := h.offerRow(on, a, o, c.State)
+		row.Why = h.reasons(o, c.State, policy)
+		c.Rows = append(c.Rows, row)
 	}
 	for _, f := range c.State.Failures {
 		t := triedRow{Failure: f, Name: string(f.Ref.Plugin), Cause: oneLine(f.Error, maxCause)}
@@ -70,6 +95,7 @@ func (h *shop) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
 		} else {
 			t.Text = h.text.T("tried.out", f.Ref.Version)
 		}
+		t.Held = f.Next.After(h.o.Now())
 		c.Tried = append(c.Tried, t)
 	}
 	h.show(w, r, a, http.StatusOK, "updates", &page{Title: h.text.T("updates.title"), Nav: "updates", Notices: h.shelfNotices(), Content: c, Refresh: on.running()})
@@ -86,6 +112,9 @@ func (h *shop) offerRow(on panel, a Actor, o update.Offer, state update.State) o
 		row.Icon = h.mediaURL(o.To.Ref, b)
 	}
 	row.Standing = h.standing(on, a, catalog.Listing{ID: o.Plugin, Latest: o.To.Version}, o.Source)
+	if q, err := h.m.Plugin(o.Plugin); err == nil {
+		row.Standing = h.judge(row.Standing, q)
+	}
 	_, row.Held = state.Holds[o.Plugin]
 	switch o.Decision.Verdict {
 	case update.Auto:

@@ -97,7 +97,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"installed, revoked", "installed", advisory(catalog.ActionDisable), []string{"Stopped by advisory SA-7"}, nil},
 		{"installed, off", "installed", func(m *market) { m.Here[0].Enabled = false }, []string{"Switched off"}, nil},
 		{"updates", "updates", none, []string{"Needs your decision", "Asks for more permissions", "Can send data to any server", "Before: Can send data to smtp.example.org", "New: <strong>any</strong> mail server", "went back to 2.0.3 by itself", "in 5 hours", "Update all"}, nil},
-		{"updates, held", "updates", held, []string{"held by ada", "Release"}, nil},
+		{"updates, held", "updates", held, []string{"Pinned by ada until 5 May 2026: fair week.", "Release"}, nil},
 		{"updates, none", "updates", func(m *market) { m.Offered = nil }, []string{"Everything is up to date"}, []string{"Update all"}},
 		{"updates, error", "updates", func(m *market) { m.Offered, m.OffersErr = nil, catalog.ErrExpired }, []string{"The catalog has expired"}, []string{"up to date"}},
 		{"updates, frozen", "updates", func(m *market) { m.Updating.Frozen = true }, []string{"Automatic updates are paused"}, nil},
