@@ -46,6 +46,11 @@ func offers(m *storetest.Market) {
 		return update.Offer{Plugin: id, Name: p.Name, Source: "main", From: from, To: p.Releases[0], Risk: r, Decision: d,
 			Notes: []update.Note{{Version: "2.1.0", Published: p.Releases[0].Published, Text: "- Faster by a third"}, {Version: "2.0.4", Published: p.Releases[0].Published.Add(-200 * time.Hour), Text: "**Security:** closes SA-2026-7"}}}
 	}
+	for _, id := range []catalog.PluginID{"kiln/postgres", "orbit/deploy", "harbor/firewall", "north/alerts"} {
+		i := m.Here[0]
+		i.Ref, i.Manifest = catalog.Ref{Plugin: id, Version: "2.0.3"}, m.Listed[id].Releases[1].Manifest
+		m.Here = append(m.Here, i)
+	}
 	m.Offered = []update.Offer{
 		make("kiln/postgres", update.Decision{Verdict: update.Auto, Why: []string{"it closes a security problem"}}, update.RiskDiff{Security: []string{"SA-2026-7"}, Data: true}),
 		make("orbit/deploy", update.Decision{Verdict: update.Wait, Until: now.Add(30 * time.Hour), Why: []string{"it was published 3 hours ago; the policy waits for 48"}}, update.RiskDiff{Major: true, Dependencies: []catalog.PluginID{"kiln/redis", "north/alerts"}}),

@@ -11,7 +11,7 @@ import (
 
 const (
 	perPage      = 24  // cards of a page of results
-	shelfLength  = 3   // cards of "featured" and "recently updated": a row of the widest page
+	shelfLength  = 4   // cards of "featured" and "recently updated": a row of the widest page
 	lookFeatured = 100 // hits among which featured plugins are looked for
 	maxOffset    = 100_000
 )

@@ -60,7 +60,7 @@ func NewProse() *Prose {
 	policy.AddTargetBlankToFullyQualifiedLinks(true) // brings rel=noopener with it
 	return &Prose{
 		markdown: goldmark.New(
-			goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.Linkify),
+			goldmark.WithExtensions(extension.NewTable(extension.WithTableCellAlignMethod(extension.TableCellAlignAttribute)), extension.Strikethrough, extension.Linkify),
 			goldmark.WithParserOptions(parser.WithASTTransformers(util.Prioritized(tame{}, 100))),
 		),
 		policy: policy,

@@ -126,6 +126,8 @@ async function consent(form, button) {
     dialog.append(document.importNode(part, true));
     const title = dialog.querySelector('h1');
     title.id = title.id || 'souk-dialog-title';
+    title.tabIndex = -1; // the focus begins at the words, not at whatever can be pressed first
+    title.toggleAttribute('autofocus', !dialog.querySelector('[autofocus]'));
     dialog.setAttribute('aria-labelledby', title.id);
     form.closest('.souk').append(dialog);
     dialog.addEventListener('click', (e) => {
