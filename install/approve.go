@@ -29,9 +29,11 @@ func (a Approval) check(p *Plan) (agreed, error) {
 			}
 			continue
 		}
-		if n.Kind == NeedSigner {
+		switch n.Kind {
+		case NeedSigner:
 			out.signers[n.Plugin] = true
-		} else {
+		case NeedRevoked: // grants nothing
+		default:
 			out.permissions[n.Plugin] = append(out.permissions[n.Plugin], n.Ruling.Permission)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // Change is what somebody asks for, before it is planned. Exactly one of the
-// fields is used, except that Install may come with Source.
+// fields is used, except that Install may come with Source, and Rollback with Override.
 type Change struct {
 	Install   []resolve.Want     `json:"install,omitempty"`
 	Source    string             `json:"source,omitempty"` // of Install; empty: the first source that lists the plugin
@@ -20,6 +20,7 @@ type Change struct {
 	UpdateAll bool               `json:"updateAll,omitempty"`
 	Remove    []catalog.PluginID `json:"remove,omitempty"`
 	Rollback  uint64             `json:"rollback,omitempty"` // number of the generation to go back to
+	Override  bool               `json:"override,omitempty"` // of Rollback: also to a release that may not be installed any more, which a person then has to agree to
 }
 
 // Action is what a Step does.
@@ -65,7 +66,8 @@ type NeedKind string
 // The kinds of Need.
 const (
 	NeedPermission NeedKind = "permission"
-	NeedSigner     NeedKind = "signer" // somebody else signs than before
+	NeedSigner     NeedKind = "signer"  // somebody else signs than before
+	NeedRevoked    NeedKind = "revoked" // it may not be installed any more; see Change.Override
 )
 
 // Plan is what would change and why. It is immutable once made, and safe to share.

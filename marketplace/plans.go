@@ -54,7 +54,7 @@ func (m *Market) ask(ctx context.Context, p install.Installed) (err error) {
 // that explains itself.
 func (m *Market) Plan(ctx context.Context, c install.Change) (*install.Plan, error) {
 	if c.Rollback != 0 {
-		return m.shelve(m.rollback(c.Rollback))
+		return m.shelve(m.rollback(c.Rollback, c.Override))
 	}
 	bound := m.bound()
 	for _, w := range c.Install {

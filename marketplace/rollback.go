@@ -2,14 +2,17 @@ package marketplace
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/sandbox"
 )
 
-// rollback plans the way back to a generation, if it may be gone.
-func (m *Market) rollback(generation uint64) (*install.Plan, error) {
+// rollback plans the way back to a generation, if it may be gone. With override, what may
+// not be installed any more is something to agree to; what an advisory stops is not.
+func (m *Market) rollback(generation uint64, override bool) (*install.Plan, error) {
 	if generation == m.store.Current().N {
 		return nil, cannotGoBack(generation, resolve.Line{Text: "it is what is installed now"})
 	}
@@ -17,10 +20,37 @@ func (m *Market) rollback(generation uint64) (*install.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if override {
+		for _, s := range p.Steps {
+			why := m.revoked(s)
+			if why == "" || m.allowed(install.Installed{Ref: s.Release.Ref, Source: s.Source, Digest: s.Release.Digest}) != nil {
+				continue
+			}
+			p.Consents = append(p.Consents, install.Need{
+				ID: revokedNeed(s), Plugin: s.Release.Plugin, Kind: install.NeedRevoked, Risk: sandbox.RiskHigh, New: true,
+				Sentence: fmt.Sprintf("Goes back to %s, although it is %s.", s.Release.Ref, why),
+			})
+		}
+	}
 	if err := m.mayReturn(p); err != nil {
 		return nil, err
 	}
 	return p, nil
+}
+
+func revokedNeed(s install.Step) string {
+	return fmt.Sprintf("%s revoked %s", s.Release.Plugin, s.Release.Version)
+}
+
+// revoked says why a step brings back what may not be installed any more; empty when it
+// does not.
+func (m *Market) revoked(s install.Step) string {
+	if s.Action == install.ActRemove || stays(s) {
+		return ""
+	}
+	r := s.Release
+	r.Source = s.Source
+	return m.unwanted(r)
 }
 
 func cannotGoBack(generation uint64, why ...resolve.Line) *resolve.Conflict {
@@ -38,13 +68,9 @@ func (m *Market) mayReturn(p *install.Plan) error {
 		return cannotGoBack(p.Rollback, lines...)
 	}
 	for _, s := range p.Steps {
-		if s.Action == install.ActRemove || stays(s) {
-			continue
-		}
-		r := s.Release
-		r.Source = s.Source
-		if why := m.unwanted(r); why != "" {
-			return &catalog.RefError{Op: "go back to", Ref: r.Ref, Err: fmt.Errorf("it is %s: %w", why, catalog.ErrBlocked)}
+		agreed := slices.ContainsFunc(p.Consents, func(n install.Need) bool { return n.Kind == install.NeedRevoked && n.ID == revokedNeed(s) })
+		if why := m.revoked(s); why != "" && !agreed { // what was not agreed to is refused when it is submitted
+			return &catalog.RefError{Op: "go back to", Ref: s.Release.Ref, Err: fmt.Errorf("it is %s: %w", why, catalog.ErrBlocked)}
 		}
 	}
 	return nil

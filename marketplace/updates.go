@@ -147,7 +147,7 @@ func (u *updatable) Plan(ctx context.Context, to []catalog.Ref) (*install.Plan, 
 }
 
 func (u *updatable) PlanRollback(_ context.Context, generation uint64) (*install.Plan, error) {
-	return u.m.rollback(generation)
+	return u.m.rollback(generation, false)
 }
 
 func (u *updatable) Apply(ctx context.Context, p *install.Plan, a install.Approval) (*install.Transaction, error) {

@@ -181,3 +181,43 @@ func TestTwoTabsAndARestartAgree(t *testing.T) {
 		assert.Equal(t, http.StatusUnprocessableEntity, w.Code, "and the market refuses it: %d", g.N)
 	}
 }
+
+// TestGoingBackAllTheSame: the way to a blocked release is offered only to who may agree to
+// high risks, and asks for it in so many words with the focus on Cancel.
+func TestGoingBackAllTheSame(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, sandbox.Policy{}, markettest.Plugin{Manifest: markettest.Manifest("acme/backup", "1.0.0")})
+	r.Install("acme/backup")
+	r.Publish(markettest.Plugin{Manifest: markettest.Manifest("acme/backup", "1.1.0")})
+	r.Update("acme/backup")
+	r.Advise(catalog.Advisory{ID: "ADV-7", Title: "It leaks", Plugin: "acme/backup", Range: "<1.1.0", FixedIn: "1.1.0", Action: catalog.ActionBlock, Issued: time.Now().Add(-time.Hour)})
+	page := get(r.handler, "/plugins/history").Body.String()
+	wellFormed(t, page)
+	for _, s := range []string{"Not safe to go back to:", "1.0.0 is blocked by advisory ADV-7: It leaks", "Go back all the same", `name="override"`} {
+		assert.Contains(t, page, s)
+	}
+	careful, err := store.New(r.Market, store.Options{Actor: func(*http.Request) (store.Actor, error) {
+		return store.Actor{Name: "ivy", View: true, Install: true}, nil
+	}})
+	require.NoError(t, err)
+	page = get(careful, "/plugins/history").Body.String()
+	assert.NotContains(t, page, `name="override"`)
+	assert.Contains(t, page, "Only somebody who may agree to high risks can.")
+
+	form := url.Values{"do": {"rollback"}, "generation": {"1"}, "override": {"1"}}
+	where := post(careful, "/plugins/plans", form).Header().Get("Location")
+	page = get(r.handler, where).Body.String()
+	wellFormed(t, page)
+	for _, s := range []string{"although it is not safe", "ADV-7: It leaks", `type="checkbox" name="consent"`, "data-close autofocus"} {
+		assert.Contains(t, page, s)
+	}
+	agreed := url.Values{"consent": {"acme/backup revoked 1.0.0"}}
+	assert.Equal(t, http.StatusForbidden, post(careful, where+"/apply", agreed).Code, "who may not agree to it")
+	assert.Equal(t, http.StatusUnprocessableEntity, post(r.handler, where+"/apply", nil).Code, "who does not agree to it")
+	assert.Equal(t, []string{"acme/backup@1.1.0"}, r.Versions())
+	w := post(r.handler, where+"/apply", agreed)
+	require.Equal(t, http.StatusSeeOther, w.Code, w.Body)
+	assert.Equal(t, install.StateDone, r.Wait(strings.TrimPrefix(w.Header().Get("Location"), "/plugins/operations/")).State)
+	assert.Equal(t, []string{"acme/backup@1.0.0"}, r.Versions())
+	assert.Equal(t, http.StatusBadRequest, do(r.handler, http.MethodPost, "/plugins/api/v1/plans", `{"update":["acme/backup"],"override":true}`, "Content-Type", asJSON).Code)
+}

@@ -26,16 +26,20 @@ type changeJSON struct {
 	Without   []string `json:"without"` // of updateAll: what is left out
 	Remove    []string `json:"remove"`
 	Rollback  uint64   `json:"rollback"`
+	Override  bool     `json:"override"` // of rollback: also to what may not be installed any more
 }
 
 // change checks what was sent.
 func (c changeJSON) change() (install.Change, error) {
-	out := install.Change{UpdateAll: c.UpdateAll, Rollback: c.Rollback, Source: c.Source}
+	out := install.Change{UpdateAll: c.UpdateAll, Rollback: c.Rollback, Override: c.Override, Source: c.Source}
 	used := 0
 	for _, on := range []bool{len(c.Install) > 0, len(c.Update) > 0, c.UpdateAll, len(c.Remove) > 0, c.Rollback > 0} {
 		if on {
 			used++
 		}
+	}
+	if c.Override && c.Rollback == 0 {
+		return out, fmt.Errorf("%w: override comes with rollback only", errRequest)
 	}
 	if len(c.Without) > 0 && !c.UpdateAll {
 		return out, fmt.Errorf("%w: without comes with updateAll only", errRequest)

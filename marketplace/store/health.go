@@ -175,7 +175,10 @@ func (h *shop) healthOf(w http.ResponseWriter, r *http.Request, a Actor) error {
 	}
 	if points, err := h.m.Generations(); err == nil && len(points) > 0 {
 		for _, g := range points[1:] {
-			if was, there := g.Plugins[id]; there && was.Version != here.Version && len(h.barred(g, points[0])) == 0 {
+			if was, there := g.Plugins[id]; there && was.Version != here.Version {
+				if why, _ := h.barred(g, points[0]); len(why) > 0 {
+					continue
+				}
 				c.Back, c.BackTo = g.N, was.Version
 				break
 			}

@@ -33,7 +33,14 @@ func (h *shop) items(op install.Operation) []item {
 		it := item{Plugin: id, Name: h.nameOf(id, catalog.Manifest{})}
 		if n := slices.IndexFunc(steps, func(s install.HistoryStep) bool { return s.Plugin == id }); n >= 0 {
 			it.Action, it.From, it.To = steps[n].Action, steps[n].From, steps[n].To
-			it.Line = h.step(it.Action, id, it.From, it.To)
+			switch it.Action {
+			case install.ActInstall:
+				it.Line = it.To
+			case install.ActRemove:
+				it.Line = h.text.T("action.word.remove")
+			default:
+				it.Line = it.From + " → " + it.To
+			}
 		}
 		it.Status, it.Word = "current", h.text.T("state."+string(op.State))
 		switch op.State {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
@@ -76,7 +77,7 @@ func change(r *http.Request) (install.Change, error) {
 		if err != nil || n == 0 {
 			return c, fmt.Errorf("%w: generation %q is not a number", errRequest, oneLine(r.PostForm.Get("generation"), 40))
 		}
-		c.Rollback = n
+		c.Rollback, c.Override = n, r.PostForm.Get("override") != ""
 		return c, nil
 	}
 	if do == "update-all" {
@@ -199,7 +200,7 @@ func (h *shop) planView(p *install.Plan, a Actor) planPage {
 		if n.Risk == sandbox.RiskHigh && !n.Optional {
 			v.High = true
 		}
-		v.Widened = v.Widened || n.New && hasFrom(p, n.Plugin)
+		v.Widened = v.Widened || n.New && n.Kind != install.NeedRevoked && hasFrom(p, n.Plugin)
 		if n.Optional {
 			v.Optional = append(v.Optional, need)
 		} else {
@@ -268,7 +269,7 @@ func (g needGroup) risk() int {
 
 // need adds to a consent what a person wants to know beside it.
 func (h *shop) need(p *install.Plan, n install.Need, name string) planNeed {
-	out := planNeed{Need: n, Name: name, Tick: n.Optional || n.Risk == sandbox.RiskHigh || n.Kind == install.NeedSigner}
+	out := planNeed{Need: n, Name: name, Tick: n.Optional || n.Risk == sandbox.RiskHigh || n.Kind == install.NeedSigner || n.Kind == install.NeedRevoked}
 	if name == "" {
 		out.Name = string(n.Plugin)
 	}
@@ -276,7 +277,11 @@ func (h *shop) need(p *install.Plan, n install.Need, name string) planNeed {
 		if s.Release.Plugin != n.Plugin {
 			continue
 		}
-		if n.New && s.From != nil {
+		if n.Kind == install.NeedRevoked {
+			why, _ := h.revocations(s.Release.Ref, s.Release.Digest, "", out.Name)
+			out.Sentence = strings.Join(append([]string{h.text.T("need.revoked", out.Name, s.Release.Version)}, why...), " ")
+		}
+		if n.New && n.Kind == install.NeedPermission && s.From != nil {
 			out.In = s.Release.Version
 		}
 		for _, w := range s.Diff.Widened {
