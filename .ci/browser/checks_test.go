@@ -29,8 +29,9 @@ const wideScript = `(() => {
   return ['page is ' + document.documentElement.scrollWidth + ' wide', ...[...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 4).map(e => e.tagName + '.' + e.className + ' ' + (e.textContent || '').trim().slice(0, 40))];
 })()`
 
-// steadyScript counts what moves while a page loads, and after.
-const steadyScript = `self.shifted = []; new PerformanceObserver(l => { for (const e of l.getEntries()) if (!e.hadRecentInput) shifted.push(e.value.toFixed(4) + ' by ' + e.sources.map(s => s.node && s.node.nodeName + '.' + (s.node.className || (s.node.parentNode || {}).className)).slice(0, 3).join(', ')) }).observe({ type: 'layout-shift', buffered: true })`
+// steadyScript notes what moves while a page loads, and after; a thousandth of what is in view
+// is a rounding of half a pixel.
+const steadyScript = `self.shifted = []; new PerformanceObserver(l => { for (const e of l.getEntries()) if (!e.hadRecentInput && e.value >= .001) shifted.push(e.value.toFixed(4) + ' by ' + e.sources.map(s => s.node && s.node.nodeName + '.' + (s.node.className || (s.node.parentNode || {}).className)).slice(0, 3).join(', ')) }).observe({ type: 'layout-shift', buffered: true })`
 
 // targetScript returns buttons and fields that a finger does not hit well: what is less than
 // 44 px in one direction, with what belongs to it.
@@ -54,8 +55,13 @@ const targetScript = `(() => {
 const edgeScript = `(() => {
   const wrong = [];
   for (const e of document.querySelectorAll('main *')) {
-    if (!e.childNodes.length || !e.checkVisibility() || e.closest('svg, .souk-sr, thead, .souk-pic, progress, [aria-hidden=true], select, textarea')) continue;
+    if (!e.childNodes.length && !e.matches('input') || !e.checkVisibility() || getComputedStyle(e).clipPath !== 'none' || e.closest('svg, .souk-sr, thead, .souk-pic, progress, [aria-hidden=true], select, textarea')) continue;
     const s = getComputedStyle(e);
+    const box = e.matches('button, .souk-button, .souk-badge, select, input') && e.closest('.souk-card, .souk-notice, td, th, li, fieldset, dialog');
+    if (box) {
+      const a = e.getBoundingClientRect(), b = box.getBoundingClientRect();
+      if (a.left < b.left - 1 || a.right > b.right + 1) wrong.push('sticks out of its ' + box.tagName + '.' + box.className + ': ' + e.textContent.trim().slice(0, 40));
+    }
     if (e.scrollWidth > e.clientWidth + 1 && s.overflowX === 'hidden' && s.textOverflow !== 'ellipsis' && s.webkitLineClamp === 'none' && e.clientWidth) wrong.push('cut off: ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 40));
   }
   return wrong.slice(0, 4);
