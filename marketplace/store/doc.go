@@ -18,6 +18,26 @@
 // the same way: it is planned, a person reads the plan, and the id of exactly that
 // plan, a hash of all of it, is what is applied.
 //
+// # How a plugin stands
+//
+// A plugin is, on every page and in the JSON, in exactly one state: unavailable, available,
+// one of an operation's on its way (install.State), failed, installed, update, disabled,
+// needs restart, crashed or revoked; each with words and the one thing to do. It is worked
+// out from the market at each request, so that two tabs and a restart agree. Cards ask a
+// plugin how it is at most every five seconds. There is no switch to turn a plugin off or on:
+// the install engine has none, and the pages say so.
+//
+// A failed change is planned again, as things are then. After a restart what was asked for is
+// told from the history; a way back of several plugins cannot be, and is begun again from the
+// restore points. The log of an operation is kept until the panel restarts.
+//
+// # Settings
+//
+// Who may administer changes how plugins are updated: a policy in a sentence, or rules of
+// their own with maintenance windows. Forms and JSON name the settings that they were made
+// from, so that nobody overwrites what they have not seen. The market keeps no record of who
+// changed settings: they go to [Options.Log] with the name of the actor.
+//
 // # What a hub adds
 //
 // With [Options.Community] there are reviews, reports, suggestions and, in the settings,
@@ -39,6 +59,7 @@
 //
 // # Limits
 //
-// The pages keep no state of their own, so there is nothing to store and nothing to
+// The pages keep no state of their own beyond what is soon out of date anyway (what plugins
+// said of their health, what a plan left out), so there is nothing to store and nothing to
 // lose. Comparing plugins and publisher pages are not part of it.
 package store

@@ -147,7 +147,7 @@ func (h *shop) showPlan(w http.ResponseWriter, r *http.Request, a Actor, p *inst
 		problem := h.explain(why)
 		v.Problem, status = &problem, problem.Status
 	}
-	h.show(w, r, a, status, "plan", &page{Title: p.Title, Content: v})
+	h.show(w, r, a, status, "plan", &page{Title: p.Title, Notices: h.shelfNotices(), Content: v})
 }
 
 // planView works out how a plan is shown.

@@ -56,14 +56,14 @@ func TestUpdateAll(t *testing.T) {
 	page := get(r.handler, where).Body.String()
 	wellFormed(t, page)
 	for _, s := range []string{
-		"Update everything", "4 changes, as one", "These ask for more than before", "New in 1.1.0", "To ask for the weather.", "Leave it out: acme/wider",
+		"Update all plugins", "4 changes, as one", "These ask for more than before", "New in 1.1.0", "To ask for the weather.", "Leave it out: acme/wider",
 		"Not updated: 2 plugins", "Held by bob: fair week", "Forbidden on this panel", "Stopped and started again:", "Needed by", "acme/one, acme/two", "1.0.0",
 	} {
 		assert.Contains(t, page, s)
 	}
 	assert.Less(t, strings.Index(page, "<strong>acme/lib</strong>"), strings.Index(page, "<strong>acme/one</strong>"), "dependencies first")
 	assert.Equal(t, http.StatusUnprocessableEntity, post(r.handler, where+"/apply", nil).Code, "nothing is agreed to beforehand")
-	assert.Contains(t, post(r.handler, where+"/apply", nil).Body.String(), "Update everything", "and the plan stays")
+	assert.Contains(t, post(r.handler, where+"/apply", nil).Body.String(), "Update all plugins", "and the plan stays")
 
 	button := regexp.MustCompile(`<input type="checkbox" name="consent" value="([^"]+)"`).FindStringSubmatch(page)
 	require.Len(t, button, 2)
