@@ -3,6 +3,8 @@ package sandbox
 import (
 	"net/netip"
 	"strings"
+
+	"github.com/souk-dev/souk/phrase"
 )
 
 // Explain says in a sentence what p lets a plugin do, and how much harm that can
@@ -10,13 +12,23 @@ import (
 // ui) the words are general and the risk high; [Policy.Decide] has the panel's
 // own. A p that is not canonical is high and said to be unknown.
 func Explain(p Permission) (sentence string, risk Risk) {
+	says, risk := Describe(p)
+	return says.String(), risk
+}
+
+// Describe is [Explain] for a page in any language.
+func Describe(p Permission) (sentence phrase.Phrase, risk Risk) {
 	if !canonical(p) {
-		return "Asks for something unknown: " + string(p) + ".", RiskHigh
+		return unknown(p), RiskHigh
 	}
 	return explain(p)
 }
 
-func explain(p Permission) (string, Risk) {
+func unknown(p Permission) phrase.Phrase {
+	return phrase.Of("permission.unknown", "Asks for something unknown: {0}.", p)
+}
+
+func explain(p Permission) (phrase.Phrase, Risk) {
 	t := p.Target()
 	switch p.Kind() {
 	case KindNetOut:
@@ -25,64 +37,86 @@ func explain(p Permission) (string, Risk) {
 		return explainNetListen(t)
 	case KindFSRead:
 		if t == "/" {
-			return "Can read every file on this server.", RiskHigh
+			return phrase.Of("permission.fs.read.all", "Can read every file on this server."), RiskHigh
 		}
-		return "Can read " + t + " and everything in it.", pathRisk(t, privatePaths)
+		return phrase.Of("permission.fs.read", "Can read {0} and everything in it.", t), pathRisk(t, privatePaths)
 	case KindFSWrite:
 		if t == "/" {
-			return "Can change and delete every file on this server.", RiskHigh
+			return phrase.Of("permission.fs.write.all", "Can change and delete every file on this server."), RiskHigh
 		}
-		return "Can change and delete " + t + " and everything in it.", min(pathRisk(t, privatePaths), pathRisk(t, systemPaths))
+		return phrase.Of("permission.fs.write", "Can change and delete {0} and everything in it.", t), min(pathRisk(t, privatePaths), pathRisk(t, systemPaths))
 	case KindExec:
 		if t == "/" {
-			return "Can run every program on this server.", RiskHigh
+			return phrase.Of("permission.exec.all", "Can run every program on this server."), RiskHigh
 		}
-		return "Can run the program " + t + ", or every program in it if it is a folder.", RiskHigh
+		return phrase.Of("permission.exec", "Can run the program {0}, or every program in it if it is a folder.", t), RiskHigh
 	case KindEnv:
-		return "Can read the setting " + t + " of the server's environment.", RiskMedium
+		return phrase.Of("permission.env", "Can read the setting {0} of the server's environment.", t), RiskMedium
 	case KindSecret:
-		return "Can read the stored secret \u201c" + t + "\u201d.", RiskMedium
+		return phrase.Of("permission.secret", "Can read the stored secret “{0}”.", t), RiskMedium
 	case KindJob:
-		if w := everyWord(t); w != "" {
-			return "Can run by itself " + w + ".", RiskLow
-		}
-		return "Can run by itself on the schedule " + t + ".", RiskLow
+		return explainJob(t), RiskLow
 	case KindDB:
 		return explainDB(t)
 	case KindAPI:
 		scope, verb, _ := strings.Cut(t, ":")
-		return "Can use the panel's interface \u201c" + scope + "\u201d to " + verb + ".", RiskHigh
+		return phrase.Of("permission.api", "Can use the panel's interface “{0}” to {1}.", scope, verb), RiskHigh
 	case KindEvent:
-		return "Is told about \u201c" + t + "\u201d in the panel.", RiskHigh
+		return phrase.Of("permission.event", "Is told about “{0}” in the panel.", t), RiskHigh
 	case KindUI:
-		return "Can show something at \u201c" + t + "\u201d in the panel.", RiskHigh
+		return phrase.Of("permission.ui", "Can show something at “{0}” in the panel.", t), RiskHigh
 	}
-	return "Asks for something unknown: " + string(p) + ".", RiskHigh
+	return unknown(p), RiskHigh
 }
 
-func explainNetOut(t string) (string, Risk) {
-	host, port := splitHostPort(t)
-	on := ""
-	if port != "*" {
-		on = " on port " + port
+func explainJob(t string) phrase.Phrase {
+	switch t {
+	case "@hourly":
+		return phrase.Of("permission.job.hourly", "Can run by itself every hour.")
+	case "@daily":
+		return phrase.Of("permission.job.daily", "Can run by itself every day.")
+	case "@weekly":
+		return phrase.Of("permission.job.weekly", "Can run by itself every week.")
+	case "@monthly":
+		return phrase.Of("permission.job.monthly", "Can run by itself every month.")
+	case "@yearly":
+		return phrase.Of("permission.job.yearly", "Can run by itself every year.")
 	}
+	return phrase.Of("permission.job", "Can run by itself on the schedule {0}.", t)
+}
+
+func explainNetOut(t string) (phrase.Phrase, Risk) {
+	host, port := splitHostPort(t)
+	any := port == "*"
 	if host == "*" {
-		return "Can send data to any server on the internet" + on + ".", RiskHigh
+		if any {
+			return phrase.Of("permission.net.any", "Can send data to any server on the internet."), RiskHigh
+		}
+		return phrase.Of("permission.net.any.port", "Can send data to any server on the internet on port {0}.", port), RiskHigh
 	}
 	if domain, ok := strings.CutPrefix(host, "*."); ok {
 		risk := RiskMedium
 		if !strings.Contains(domain, ".") { // *.com: anybody can have a name there
 			risk = RiskHigh
 		}
-		return "Can send data to any server under " + domain + on + ".", risk
+		if any {
+			return phrase.Of("permission.net.under", "Can send data to any server under {0}.", domain), risk
+		}
+		return phrase.Of("permission.net.under.port", "Can send data to any server under {0} on port {1}.", domain, port), risk
 	}
-	switch reach(host) {
-	case reachHere:
-		return "Can reach services of this server itself (" + host + ")" + on + ".", RiskHigh
-	case reachLocal:
-		return "Can reach " + host + " in the local network" + on + ".", RiskHigh
+	switch r := reach(host); {
+	case r == reachHere && any:
+		return phrase.Of("permission.net.here", "Can reach services of this server itself ({0}).", host), RiskHigh
+	case r == reachHere:
+		return phrase.Of("permission.net.here.port", "Can reach services of this server itself ({0}) on port {1}.", host, port), RiskHigh
+	case r == reachLocal && any:
+		return phrase.Of("permission.net.local", "Can reach {0} in the local network.", host), RiskHigh
+	case r == reachLocal:
+		return phrase.Of("permission.net.local.port", "Can reach {0} in the local network on port {1}.", host, port), RiskHigh
+	case any:
+		return phrase.Of("permission.net.host", "Can send data to {0}.", host), RiskMedium
 	}
-	return "Can send data to " + host + on + ".", RiskMedium
+	return phrase.Of("permission.net.host.port", "Can send data to {0} on port {1}.", host, port), RiskMedium
 }
 
 type where uint8
@@ -113,26 +147,26 @@ func reach(host string) where {
 	return reachLocal
 }
 
-func explainNetListen(t string) (string, Risk) {
+func explainNetListen(t string) (phrase.Phrase, Risk) {
 	if t == "*" {
-		return "Can accept connections from the network on any port.", RiskHigh
+		return phrase.Of("permission.listen.any", "Can accept connections from the network on any port."), RiskHigh
 	}
 	risk := RiskMedium
 	if len(t) < 4 || len(t) == 4 && t < "1024" { // where people expect the system's own services
 		risk = RiskHigh
 	}
-	return "Can accept connections from the network on port " + t + ".", risk
+	return phrase.Of("permission.listen", "Can accept connections from the network on port {0}.", t), risk
 }
 
-func explainDB(t string) (string, Risk) {
+func explainDB(t string) (phrase.Phrase, Risk) {
 	name, verb, _ := strings.Cut(t, ":")
 	switch verb {
 	case "read":
-		return "Can read the data store \u201c" + name + "\u201d.", RiskMedium
+		return phrase.Of("permission.db.read", "Can read the data store “{0}”.", name), RiskMedium
 	case "write":
-		return "Can change and delete what is in the data store \u201c" + name + "\u201d.", RiskMedium
+		return phrase.Of("permission.db.write", "Can change and delete what is in the data store “{0}”.", name), RiskMedium
 	}
-	return "Can do \u201c" + verb + "\u201d with the data store \u201c" + name + "\u201d.", RiskHigh
+	return phrase.Of("permission.db", "Can do “{0}” with the data store “{1}”.", verb, name), RiskHigh
 }
 
 // pathRisk is high when the path has to do with one of the given ones.

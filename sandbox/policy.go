@@ -3,6 +3,8 @@ package sandbox
 import (
 	"fmt"
 	"slices"
+
+	"github.com/souk-dev/souk/phrase"
 )
 
 // Permission returns the permission that asks for the scope.
@@ -53,55 +55,62 @@ func (p Policy) Decide(want Set, given Consent) Decision {
 
 func (p Policy) rule(w Permission, given Consent) Ruling {
 	r := Ruling{Permission: w}
-	r.Sentence, r.Risk = explain(w)
+	r.Says, r.Risk = explain(w)
 	if registered(w.Kind()) {
 		i := slices.IndexFunc(p.Scopes, func(s Scope) bool { return s.Permission() == w })
 		if i < 0 {
-			r.Sentence = "Asks for \u201c" + w.Target() + "\u201d, which this panel does not have."
-			r.Why = "this panel does not offer it to plugins"
-			return r
-		}
-		if p.Scopes[i].Sentence != "" {
-			r.Sentence = p.Scopes[i].Sentence
+			r.Says = phrase.Of("permission.absent", "Asks for “{0}”, which this panel does not have.", w.Target())
+			return r.because(phrase.Of("ruling.absent", "this panel does not offer it to plugins"))
 		}
 		r.Risk = p.Scopes[i].Risk
+		if p.Scopes[i].Sentence != "" {
+			r.Sentence, r.Says = p.Scopes[i].Sentence, phrase.Phrase{}
+		}
 	}
 	for q := range p.Deny.All() {
 		if overlaps(q, w) {
-			r.Why = fmt.Sprintf("the policy of this panel forbids %s", q)
-			return r
+			return r.because(phrase.Of("ruling.denied", "the policy of this panel forbids {0}", q))
 		}
 	}
 	switch q := given.Set.coveredBy(w); {
 	case p.Allow.covers(w):
-		r.Verdict, r.Why = Granted, "the policy of this panel allows it"
+		r.Verdict = Granted
+		return r.because(phrase.Of("ruling.allowed", "the policy of this panel allows it"))
 	case q != "":
-		r.Verdict, r.Why = Granted, agreed(q, w, given)
-	default:
-		r.Verdict, r.Why = NeedsConsent, "nobody has agreed to it yet"
-		for old := range given.Set.All() {
-			if covers(w, old) {
-				r.Why = fmt.Sprintf("only %s was agreed to so far", old)
-				break
-			}
+		r.Verdict = Granted
+		return r.because(agreed(q, w, given))
+	}
+	r.Verdict = NeedsConsent
+	for old := range given.Set.All() {
+		if covers(w, old) {
+			return r.because(phrase.Of("ruling.partly", "only {0} was agreed to so far", old))
 		}
+	}
+	return r.because(phrase.Of("ruling.open", "nobody has agreed to it yet"))
+}
+
+// because completes a ruling with its reason and the English of both phrases.
+func (r Ruling) because(why phrase.Phrase) Ruling {
+	r.Because, r.Why = why, why.String()
+	if !r.Says.IsZero() {
+		r.Sentence = r.Says.String()
 	}
 	return r
 }
 
 // agreed says who agreed and when: "agreed to by admin on 3 May 2026".
-func agreed(to, want Permission, c Consent) string {
-	s := "agreed to"
+func agreed(to, want Permission, c Consent) phrase.Phrase {
+	var part, by, on phrase.Phrase
 	if to != want {
-		s += " as part of " + string(to)
+		part = phrase.Of("ruling.agreed.part", " as part of {0}", to)
 	}
 	if c.By != "" {
-		s += " by " + c.By
+		by = phrase.Of("ruling.agreed.by", " by {0}", c.By)
 	}
 	if !c.At.IsZero() {
-		s += " on " + c.At.Format("2 January 2006")
+		on = phrase.Of("ruling.agreed.on", " on {0}", phrase.Day(c.At))
 	}
-	return s
+	return phrase.Of("ruling.agreed", "agreed to{0}{1}{2}", part, by, on)
 }
 
 // Granted returns what the plugin has: the set a runtime enforces. A ruling on what is

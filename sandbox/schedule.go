@@ -11,7 +11,7 @@ import (
 // Fields stand with single spaces in the canonical form and are otherwise kept.
 func parseSchedule(s string) (string, error) {
 	if strings.HasPrefix(s, "@") {
-		if everyWord(s) == "" {
+		if !namedSchedule(s) {
 			return "", fmt.Errorf("schedule %q: want @hourly, @daily, @weekly, @monthly or @yearly", s)
 		}
 		return s, nil
@@ -61,19 +61,11 @@ func cronNumber(s string) (int, bool) {
 	return n, err == nil && len(s) <= 2 && strconv.Itoa(n) == s
 }
 
-// everyWord returns how often a named schedule runs, empty when there is no such.
-func everyWord(s string) string {
+// namedSchedule reports whether there is a schedule of this name; explainJob says each in words.
+func namedSchedule(s string) bool {
 	switch s {
-	case "@hourly":
-		return "every hour"
-	case "@daily":
-		return "every day"
-	case "@weekly":
-		return "every week"
-	case "@monthly":
-		return "every month"
-	case "@yearly":
-		return "every year"
+	case "@hourly", "@daily", "@weekly", "@monthly", "@yearly":
+		return true
 	}
-	return ""
+	return false
 }

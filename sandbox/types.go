@@ -3,6 +3,8 @@ package sandbox
 import (
 	"errors"
 	"time"
+
+	"github.com/souk-dev/souk/phrase"
 )
 
 // ErrDenied means that a plugin asked for something it may not have.
@@ -60,6 +62,9 @@ type Ruling struct {
 	Risk       Risk       `json:"risk"`
 	Sentence   string     `json:"sentence"` // "Can send data to any server on the internet."
 	Why        string     `json:"why"`      // why this verdict: "agreed to by admin on 3 May 2026"
+
+	Says    phrase.Phrase `json:"-"` // Sentence for any language; zero when the panel's own Scope words it
+	Because phrase.Phrase `json:"-"` // Why for any language
 }
 
 // Decision is a Policy's word on a whole set, in the order of the set.
