@@ -55,7 +55,7 @@ func (s *Store) apply(ctx context.Context, id string, p *Plan, a Approval, ev Ev
 	now := s.o.Now()
 	t := &transaction{s: s, plan: p, by: a.Actor, agreed: ok, ev: ev, base: base, now: now, changed: make(map[catalog.PluginID]bool)}
 	t.entry = Entry{
-		Transaction: Transaction{ID: id, From: base.N, To: s.pointer().Last + 1, Title: p.Title, Actor: a.Actor, Started: now},
+		Transaction: Transaction{ID: id, From: base.N, To: s.pointer().Last + 1, Title: p.Title, Says: p.Says, Actor: a.Actor, Started: now},
 		Changes:     changes(p.Steps),
 	}
 	t.enter(StateResolving, catalog.Ref{})
@@ -184,7 +184,7 @@ func (t *transaction) stop(ctx context.Context) error {
 func (t *transaction) switchOver() error {
 	t.next = Generation{
 		N: t.entry.To, Parent: t.base.N, Plugins: maps.Clone(t.base.Plugins),
-		Reason: t.plan.Title, Actor: t.by, Tx: t.entry.ID, Time: t.now,
+		Reason: t.plan.Title, Says: t.plan.Says, Actor: t.by, Tx: t.entry.ID, Time: t.now,
 	}
 	for _, st := range t.plan.Steps {
 		if st.Action == ActRemove {

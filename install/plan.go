@@ -8,6 +8,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 )
 
@@ -44,6 +45,7 @@ type Step struct {
 	From     *Installed       `json:"from,omitempty"` // what it replaces
 	Root     bool             `json:"root"`           // asked for, not a dependency
 	Why      string           `json:"why"`
+	Because  phrase.Phrase    `json:"-"`        // Why for any language
 	Decision sandbox.Decision `json:"decision"` // of all permissions the release asks for
 	Diff     sandbox.Diff     `json:"diff"`     // against what From was granted
 }
@@ -58,6 +60,7 @@ type Need struct {
 	Risk     sandbox.Risk     `json:"risk"`
 	Sentence string           `json:"sentence"` // what is agreed to, for people
 	New      bool             `json:"new"`      // was not agreed to for the installed version
+	Says     phrase.Phrase    `json:"-"`        // Sentence for any language
 }
 
 // NeedKind is what a Need is about.
@@ -80,6 +83,9 @@ type Plan struct {
 	Rollback uint64    `json:"rollback,omitempty"` // the generation it goes back to
 	Download int64     `json:"download"`           // bytes
 	Made     time.Time `json:"-"`                  // when; not part of the identity
+
+	Says     phrase.Phrase   `json:"-"` // Title for any language
+	Cautions []phrase.Phrase `json:"-"` // Warnings for any language
 }
 
 // ID is a hash of all of the plan, so that what a person confirmed is what is applied.

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/verify"
 )
@@ -31,7 +32,7 @@ type PlanOptions struct {
 // [*catalog.RefError]. A Plan without Steps changes nothing.
 func (s *Store) Plan(res *resolve.Resolution, o PlanOptions) (*Plan, error) {
 	base := s.Current()
-	p := &planner{s: s, o: o, plan: &Plan{Base: base.N, Warnings: slices.Clone(res.Warnings), Consents: []Need{}, Made: s.o.Now()}}
+	p := &planner{s: s, o: o, plan: &Plan{Base: base.N, Warnings: slices.Clone(res.Warnings), Cautions: slices.Clone(res.Cautions), Consents: []Need{}, Made: s.o.Now()}}
 	for _, c := range res.Chosen {
 		if err := p.chosen(base, c); err != nil {
 			return nil, err
@@ -45,7 +46,7 @@ func (s *Store) Plan(res *resolve.Resolution, o PlanOptions) (*Plan, error) {
 		if slices.ContainsFunc(res.Chosen, func(c resolve.Chosen) bool { return c.Release.Plugin == r.Release.Plugin }) {
 			return nil, &catalog.RefError{Op: "plan", Ref: r.Release.Ref, Err: errors.New("the solution both chooses and removes it")}
 		}
-		p.remove(from, r.Why)
+		p.remove(from, r.Why, r.Because)
 	}
 	for id, from := range base.Plugins {
 		inSet := func(c resolve.Chosen) bool { return c.Release.Plugin == id }
@@ -69,9 +70,6 @@ func (s *Store) PlanRollback(n uint64, o PlanOptions) (*Plan, error) {
 	if n == base.N {
 		return nil, fmt.Errorf("generation %d is the current one", n)
 	}
-	if o.Title == "" {
-		o.Title = fmt.Sprintf("Go back to generation %d", n)
-	}
 	p := &planner{s: s, o: o, plan: &Plan{Base: base.N, Rollback: n, Consents: []Need{}, Made: s.o.Now()}}
 	for _, id := range order(target.Plugins) {
 		to := target.Plugins[id]
@@ -82,11 +80,12 @@ func (s *Store) PlanRollback(n uint64, o PlanOptions) (*Plan, error) {
 		if err := s.allowed(to); err != nil {
 			return nil, &catalog.RefError{Op: "go back to", Ref: to.Ref, Err: err}
 		}
-		st := Step{Action: ActInstall, Release: to.Release(), Root: to.Root, Why: fmt.Sprintf("generation %d has it", n)}
+		has := phrase.Of("install.because.has", "generation {0} has it", number(n))
+		st := Step{Action: ActInstall, Release: to.Release(), Root: to.Root, Why: has.String(), Because: has}
 		if had {
 			st.From, st.Action = &from, rollbackAction(from, to)
 			if from.Data != to.Data {
-				p.warn("%s goes back to its data of %s; what it has written since is not taken along", id, target.Time.UTC().Format("2 January 2006 15:04 MST"))
+				p.warn(phrase.Of("install.data.back", "{0} goes back to its data of {1}; what it has written since is not taken along", id, target.Time.UTC()))
 			}
 		}
 		if err := p.decide(&st, to.Consent); err != nil {
@@ -96,7 +95,8 @@ func (s *Store) PlanRollback(n uint64, o PlanOptions) (*Plan, error) {
 	}
 	for _, id := range slices.Backward(order(base.Plugins)) {
 		if _, stays := target.Plugins[id]; !stays {
-			p.remove(base.Plugins[id], fmt.Sprintf("generation %d does not have it", n))
+			not := phrase.Of("install.because.not", "generation {0} does not have it", number(n))
+			p.remove(base.Plugins[id], not.String(), not)
 		}
 	}
 	return p.done(nil), nil
@@ -143,14 +143,18 @@ type planner struct {
 	plan *Plan
 }
 
-func (p *planner) warn(format string, args ...any) {
-	p.plan.Warnings = append(p.plan.Warnings, fmt.Sprintf(format, args...))
+func (p *planner) warn(says phrase.Phrase) {
+	p.plan.Warnings = append(p.plan.Warnings, says.String())
+	p.plan.Cautions = append(p.plan.Cautions, says)
 }
+
+// number writes the number of a generation as a name: without separators.
+func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // chosen adds the step for one release of the solution, when there is one to take.
 func (p *planner) chosen(base Generation, c resolve.Chosen) error {
 	r := c.Release
-	st := Step{Action: ActInstall, Release: r, Root: c.Root, Why: c.Why}
+	st := Step{Action: ActInstall, Release: r, Root: c.Root, Why: c.Why, Because: c.Because}
 	var given sandbox.Consent
 	if from, had := base.Plugins[r.Plugin]; had {
 		st.From, given = &from, from.Consent
@@ -189,9 +193,9 @@ func (p *planner) add(st Step) {
 	p.plan.Steps = append(p.plan.Steps, st)
 }
 
-func (p *planner) remove(from Installed, why string) {
+func (p *planner) remove(from Installed, why string, because phrase.Phrase) {
 	p.add(Step{
-		Action: ActRemove, Release: from.Release(), From: &from, Root: from.Root, Why: why,
+		Action: ActRemove, Release: from.Release(), From: &from, Root: from.Root, Why: why, Because: because,
 		Diff: sandbox.DiffOf(from.Grants, sandbox.Set{}),
 	})
 }
@@ -218,11 +222,11 @@ func (p *planner) decide(st *Step, given sandbox.Consent) error {
 		case r.Verdict == sandbox.Denied && !without:
 			return &catalog.RefError{Op: "plan", Ref: st.Release.Ref, Err: fmt.Errorf("%w: %s %s", sandbox.ErrDenied, r.Sentence, r.Why)}
 		case r.Verdict == sandbox.Denied:
-			p.warn("%s does without this: %s %s", id, r.Sentence, r.Why)
+			p.warn(phrase.Of("install.without", "{0} does without this: {1} {2}", id, r.Says, r.Because))
 		case r.Verdict == sandbox.NeedsConsent:
 			p.plan.Consents = append(p.plan.Consents, Need{
 				ID: string(id) + " permission " + string(r.Permission), Plugin: id, Kind: NeedPermission, Ruling: r,
-				Optional: without, Risk: r.Risk, Sentence: r.Sentence,
+				Optional: without, Risk: r.Risk, Sentence: r.Sentence, Says: r.Says,
 				New: st.From != nil && !wanted.Covers(r.Permission),
 			})
 		}
@@ -237,16 +241,16 @@ func (p *planner) signer(st Step) {
 		return
 	}
 	id, locked := st.Release.Plugin, st.From.Signer
-	sentence := ""
+	var says phrase.Phrase
 	if p.o.Signers != nil && !slices.ContainsFunc(p.o.Signers(st.Release), func(i verify.Identity) bool { return i.ID() == locked }) {
-		sentence = fmt.Sprintf("Was signed by %s so far, who may not sign for it any more. Somebody else takes over.", locked)
+		says = phrase.Of("install.signer.other", "Was signed by {0} so far, who may not sign for it any more. Somebody else takes over.", locked)
 	}
 	if by, refused := p.s.refusedSigner(st.Release.Digest); refused {
-		sentence = fmt.Sprintf("Was signed by %s so far, and now by %s.", locked, by)
+		says = phrase.Of("install.signer.changed", "Was signed by {0} so far, and now by {1}.", locked, by)
 	}
-	if sentence != "" {
+	if !says.IsZero() {
 		p.plan.Consents = append(p.plan.Consents, Need{
-			ID: string(id) + " signer " + locked, Plugin: id, Kind: NeedSigner, Risk: sandbox.RiskHigh, Sentence: sentence, New: true,
+			ID: string(id) + " signer " + locked, Plugin: id, Kind: NeedSigner, Risk: sandbox.RiskHigh, Sentence: says.String(), Says: says, New: true,
 		})
 	}
 }
@@ -257,79 +261,14 @@ func (p *planner) done(known map[verify.Digest]string) *Plan {
 			p.plan.Download += st.Release.Size
 		}
 	}
-	if p.plan.Title = p.o.Title; p.plan.Title == "" {
-		p.plan.Title = title(p.plan.Steps)
+	switch {
+	case p.o.Title != "":
+		p.plan.Says = phrase.Raw(p.o.Title)
+	case p.plan.Rollback != 0:
+		p.plan.Says = phrase.Of("title.rollback", "Go back to generation {0}", number(p.plan.Rollback))
+	default:
+		p.plan.Says = title(p.plan.Steps)
 	}
+	p.plan.Title = p.plan.Says.String()
 	return p.plan
-}
-
-// title says in a few words what the steps do.
-func title(steps []Step) string {
-	var parts []string
-	dependencies := 0
-	verbs := []struct {
-		action Action
-		word   string
-	}{{ActInstall, "Install"}, {ActUpdate, "Update"}, {ActDowngrade, "Downgrade"}, {ActReplace, "Replace"}, {ActKeep, "Keep"}, {ActRemove, "Remove"}}
-	for _, v := range verbs {
-		var names []string
-		for _, st := range steps {
-			switch {
-			case st.Action != v.action:
-			case v.action == ActInstall && !st.Root:
-				dependencies++
-			default:
-				names = append(names, label(st))
-			}
-		}
-		switch {
-		case len(names) == 1:
-			parts = append(parts, v.word+" "+names[0])
-		case len(names) > 1:
-			parts = append(parts, fmt.Sprintf("%s %d plugins", v.word, len(names)))
-		}
-		if v.action == ActInstall && dependencies > 0 {
-			parts = append(parts, count(dependencies, len(parts) == 0))
-		}
-	}
-	if len(parts) == 0 {
-		return "Nothing to do"
-	}
-	out := parts[0]
-	for i, part := range parts[1:] {
-		sep := ", "
-		if i == len(parts)-2 {
-			sep = " and "
-		}
-		if !strings.HasPrefix(part, "1 ") && part[0] >= 'A' && part[0] <= 'Z' {
-			part = strings.ToLower(part[:1]) + part[1:]
-		}
-		out += sep + part
-	}
-	return out
-}
-
-func count(n int, alone bool) string {
-	word := "dependencies"
-	if n == 1 {
-		word = "dependency"
-	}
-	if alone {
-		return fmt.Sprintf("Install %d %s", n, word)
-	}
-	return fmt.Sprintf("%d %s", n, word)
-}
-
-func label(st Step) string {
-	name := st.Release.Manifest.Name
-	if name == "" {
-		name = string(st.Release.Plugin)
-	}
-	if st.Action == ActRemove {
-		return name
-	}
-	if st.Action == ActUpdate || st.Action == ActDowngrade {
-		return name + " to " + st.Release.Version
-	}
-	return name + " " + st.Release.Version
 }

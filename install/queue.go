@@ -167,7 +167,7 @@ func (q *Queue) Submit(p *Plan, a Approval) (Operation, error) {
 		return Operation{}, ErrClosed
 	}
 	j := &job{plan: p, approval: a, op: Operation{
-		ID: q.s.newID(), Plan: p.ID(), Title: p.Title, Actor: a.Actor,
+		ID: q.s.newID(), Plan: p.ID(), Title: p.Title, Says: p.Says, Actor: a.Actor,
 		State: StateQueued, Plugins: concerned(p), Total: p.Download, Started: q.s.o.Now(),
 	}}
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
@@ -233,7 +233,7 @@ func (q *Queue) Get(id string) (Operation, error) {
 
 // operation returns a finished transaction as the operation it was.
 func (e Entry) operation() Operation {
-	op := Operation{ID: e.ID, Title: e.Title, Actor: e.Actor, State: e.State, Started: e.Started, Ended: e.Ended}
+	op := Operation{ID: e.ID, Title: e.Title, Says: e.Says, Actor: e.Actor, State: e.State, Started: e.Started, Ended: e.Ended}
 	for _, c := range e.Changes {
 		op.Plugins = append(op.Plugins, c.Plugin)
 	}

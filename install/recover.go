@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox/safefs"
 )
 
@@ -144,7 +145,7 @@ func (s *Store) initialise() error {
 		}
 	}
 	now := s.o.Now()
-	g := Generation{Plugins: map[catalog.PluginID]Installed{}, Reason: "a new store", Time: now}
+	g := Generation{Plugins: map[catalog.PluginID]Installed{}, Reason: "a new store", Says: phrase.Of("install.new", "a new store"), Time: now}
 	if err := writeFrame(s.fs, genFile(0), g); err != nil {
 		return err
 	}

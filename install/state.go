@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/verify"
 )
@@ -36,6 +37,7 @@ type Generation struct {
 	Parent  uint64                         `json:"parent"`
 	Plugins map[catalog.PluginID]Installed `json:"plugins"`
 	Reason  string                         `json:"reason"`
+	Says    phrase.Phrase                  `json:"says,omitzero"` // Reason for any language
 	Actor   string                         `json:"actor"`
 	Tx      string                         `json:"tx"`
 	Time    time.Time                      `json:"time"`
@@ -118,6 +120,8 @@ type Transaction struct {
 	Actor   string    `json:"actor"`
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended"`
+
+	Says phrase.Phrase `json:"says,omitzero"` // Title for any language
 }
 
 // Entry is a finished transaction as the history keeps it.
@@ -154,6 +158,8 @@ type Operation struct {
 	Log      []string           `json:"log,omitempty"` // at most 200 lines
 	Err      error              `json:"-"`             // when it failed
 	Restored bool               `json:"restored"`      // it failed, and everything is as before
+
+	Says phrase.Phrase `json:"-"` // Title for any language
 }
 
 // Event is one change of an Operation, numbered so that a listener can resume.

@@ -13,6 +13,7 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/verify"
 )
 
@@ -60,13 +61,9 @@ func (m *Market) Plan(ctx context.Context, c install.Change) (*install.Plan, err
 	for _, w := range c.Install {
 		at, installed := bound[w.Plugin]
 		if installed && c.Source != "" && at != c.Source {
-			return nil, &resolve.Conflict{
-				Summary: fmt.Sprintf("Cannot install %s from source %q.", w.Plugin, c.Source),
-				Lines: []resolve.Line{
-					{Text: fmt.Sprintf("%s is installed from source %q", w.Plugin, at)},
-					{Text: "a plugin of that name from elsewhere is another plugin: remove this one first"},
-				},
-			}
+			return nil, cannot(phrase.Of("market.othersource", "Cannot install {0} from source “{1}”.", w.Plugin, c.Source),
+				resolve.Say(phrase.Of("market.fromsource", "{0} is installed from source “{1}”", w.Plugin, at)),
+				resolve.Say(phrase.Of("market.elsewhere", "a plugin of that name from elsewhere is another plugin: remove this one first")))
 		}
 		if !installed && c.Source != "" {
 			bound[w.Plugin] = c.Source
@@ -119,7 +116,7 @@ func (m *Market) request(c install.Change) resolve.Request {
 		}
 		named := slices.Contains(c.Update, id) || slices.ContainsFunc(c.Install, func(w resolve.Want) bool { return w.Plugin == id })
 		if held && (h.Pin || !named) {
-			in.Hold, in.Pin = h.Sentence(), h.Pin
+			in.Hold, in.Held, in.Pin = h.Sentence(), h.Says(), h.Pin
 		}
 	}
 	return req

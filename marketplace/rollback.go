@@ -3,10 +3,12 @@ package marketplace
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 )
 
@@ -14,7 +16,7 @@ import (
 // not be installed any more is something to agree to; what an advisory stops is not.
 func (m *Market) rollback(generation uint64, override bool) (*install.Plan, error) {
 	if generation == m.store.Current().N {
-		return nil, cannotGoBack(generation, resolve.Line{Text: "it is what is installed now"})
+		return nil, cannotGoBack(generation, resolve.Say(phrase.Of("market.isnow", "it is what is installed now")))
 	}
 	p, err := m.store.PlanRollback(generation, m.planOptions())
 	if err != nil {
@@ -54,7 +56,12 @@ func (m *Market) revoked(s install.Step) string {
 }
 
 func cannotGoBack(generation uint64, why ...resolve.Line) *resolve.Conflict {
-	return &resolve.Conflict{Summary: fmt.Sprintf("Cannot go back to generation %d.", generation), Lines: why}
+	return cannot(phrase.Of("market.noreturn", "Cannot go back to generation {0}.", strconv.FormatUint(generation, 10)), why...)
+}
+
+// cannot is a conflict that the market knows of without the solver.
+func cannot(says phrase.Phrase, why ...resolve.Line) *resolve.Conflict {
+	return &resolve.Conflict{Summary: says.String(), Says: says, Lines: why}
 }
 
 // mayReturn refuses a rollback that brings back what may not be installed by now, or
@@ -86,7 +93,7 @@ func (m *Market) pinned(p *install.Plan) (lines []resolve.Line) {
 	holds := m.UpdateState().Holds
 	for _, s := range p.Steps {
 		if h, ok := holds[s.Release.Plugin]; ok && s.From != nil && !stays(s) && h.BlocksByHand(s.Release.Version, m.opt.Now()) {
-			lines = append(lines, resolve.Line{Text: fmt.Sprintf("%s is %s", s.From.Ref, h.Sentence())})
+			lines = append(lines, resolve.Say(phrase.Of("market.is", "{0} is {1}", s.From.Ref, h.Says())))
 		}
 	}
 	return lines

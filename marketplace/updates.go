@@ -82,7 +82,7 @@ func (m *Market) decided(p *install.Plan, operation, actor string, unwell []cata
 }
 
 func (m *Market) transaction(p *install.Plan, op install.Operation) *install.Transaction {
-	return &install.Transaction{ID: op.ID, From: p.Base, To: m.store.Current().N, Title: op.Title, Actor: op.Actor, Started: op.Started, Ended: op.Ended}
+	return &install.Transaction{ID: op.ID, From: p.Base, To: m.store.Current().N, Title: op.Title, Says: op.Says, Actor: op.Actor, Started: op.Started, Ended: op.Ended}
 }
 
 // await returns an operation once it is final. What it was is asked of the queue, for
@@ -129,7 +129,7 @@ func (u *updatable) Plan(ctx context.Context, to []catalog.Ref) (*install.Plan, 
 	for i := range req.Installed {
 		in := &req.Installed[i]
 		if h, ok := holds[in.Release.Plugin]; ok && h.Pin && h.Active(now) {
-			in.Hold, in.Pin = h.Sentence(), true
+			in.Hold, in.Held, in.Pin = h.Sentence(), h.Says(), true
 		}
 	}
 	exactly := map[catalog.PluginID]string{}

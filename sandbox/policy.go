@@ -64,7 +64,7 @@ func (p Policy) rule(w Permission, given Consent) Ruling {
 		}
 		r.Risk = p.Scopes[i].Risk
 		if p.Scopes[i].Sentence != "" {
-			r.Sentence, r.Says = p.Scopes[i].Sentence, phrase.Phrase{}
+			r.Says = phrase.Raw(p.Scopes[i].Sentence)
 		}
 	}
 	for q := range p.Deny.All() {
@@ -91,10 +91,7 @@ func (p Policy) rule(w Permission, given Consent) Ruling {
 
 // because completes a ruling with its reason and the English of both phrases.
 func (r Ruling) because(why phrase.Phrase) Ruling {
-	r.Because, r.Why = why, why.String()
-	if !r.Says.IsZero() {
-		r.Sentence = r.Says.String()
-	}
+	r.Because, r.Why, r.Sentence = why, why.String(), r.Says.String()
 	return r
 }
 

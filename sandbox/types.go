@@ -63,7 +63,7 @@ type Ruling struct {
 	Sentence   string     `json:"sentence"` // "Can send data to any server on the internet."
 	Why        string     `json:"why"`      // why this verdict: "agreed to by admin on 3 May 2026"
 
-	Says    phrase.Phrase `json:"-"` // Sentence for any language; zero when the panel's own Scope words it
+	Says    phrase.Phrase `json:"-"` // Sentence for any language; what a Scope says is the same in all
 	Because phrase.Phrase `json:"-"` // Why for any language
 }
 

@@ -1,11 +1,11 @@
 package update
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // Input is everything a Policy decides by. The zero value of a field is its absence.
@@ -33,7 +33,7 @@ func (p Policy) Decide(in Input) Decision {
 	held := p.held(in)
 	ask := p.asks(in)
 	wait, until := p.waits(in)
-	d := Decision{Verdict: Auto, Why: append(append(held, ask...), wait...)}
+	d := Decision{Verdict: Auto, Because: append(append(held, ask...), wait...)}
 	switch {
 	case len(held) > 0:
 		d.Verdict = Held
@@ -47,60 +47,63 @@ func (p Policy) Decide(in Input) Decision {
 		case err != nil: // asks has said so
 		case start.After(in.Now):
 			d.Until = start
-			d.Why = []string{"It will be applied in the next window, from " + at(start) + "."}
+			d.Because = []phrase.Phrase{phrase.Of("update.window", "It will be applied in the next window, from {0}.", start)}
 		default:
-			d.Why = []string{"The policy allows it now."}
+			d.Because = []phrase.Phrase{phrase.Of("update.now", "The policy allows it now.")}
 		}
+	}
+	for _, why := range d.Because {
+		d.Why = append(d.Why, why.String())
 	}
 	return d
 }
 
 // held gives the reasons why a person does not want it.
-func (p Policy) held(in Input) (why []string) {
+func (p Policy) held(in Input) (why []phrase.Phrase) {
 	if in.Hold != nil && in.Hold.Blocks(in.To.Version, in.Now) {
-		why = append(why, "It is "+in.Hold.Sentence()+".")
+		why = append(why, phrase.Of("update.held", "It is {0}.", in.Hold.Says()))
 	}
 	if in.Frozen {
-		why = append(why, "All automatic updates are frozen.")
+		why = append(why, phrase.Of("update.frozen", "All automatic updates are frozen."))
 	}
 	return why
 }
 
 // asks gives the reasons why a person has to decide.
-func (p Policy) asks(in Input) (why []string) {
-	because := func(on bool, format string, args ...any) {
+func (p Policy) asks(in Input) (why []phrase.Phrase) {
+	because := func(on bool, says phrase.Phrase) {
 		if on {
-			why = append(why, fmt.Sprintf(format, args...))
+			why = append(why, says)
 		}
 	}
 	if err := p.Validate(); err != nil {
-		because(true, "The update policy is not valid: %v.", err)
+		because(true, phrase.Of("update.invalid", "The update policy is not valid: {0}.", err))
 	}
 	r := in.Risk
-	because(r.Signer, "Somebody else signs for it than for the installed version.")
-	because(r.Wider, "It asks for more permissions than were granted.")
-	because(r.Native, "It brings native code, which the installed version does not have.")
-	because(r.Major, "It is another major version than %s.", in.From)
-	because(r.Breaking, "Its publisher says that it breaks with %s.", in.From)
-	because(len(r.Dependencies) > 0, "It needs %s, which is not installed.", join(r.Dependencies))
-	because(len(r.Warned) > 0, "There is a warning about it: %s.", strings.Join(r.Warned, ", "))
-	because(r.Data && !p.Data, "It changes the form of its data.")
-	because(p.Mode == ModeAsk, "The policy asks a person about every update.")
-	because(p.Mode == ModeSecurity && len(r.Security) == 0, "The policy applies by itself only what answers an advisory.")
+	because(r.Signer, phrase.Of("update.signer", "Somebody else signs for it than for the installed version."))
+	because(r.Wider, phrase.Of("update.wider", "It asks for more permissions than were granted."))
+	because(r.Native, phrase.Of("update.native", "It brings native code, which the installed version does not have."))
+	because(r.Major, phrase.Of("update.major", "It is another major version than {0}.", in.From))
+	because(r.Breaking, phrase.Of("update.breaking", "Its publisher says that it breaks with {0}.", in.From))
+	because(len(r.Dependencies) > 0, phrase.Of("update.dependencies", "It needs {0}, which is not installed.", phrase.And(r.Dependencies)))
+	because(len(r.Warned) > 0, phrase.Of("update.warned", "There is a warning about it: {0}.", phrase.Commas(r.Warned)))
+	because(r.Data && !p.Data, phrase.Of("update.data", "It changes the form of its data."))
+	because(p.Mode == ModeAsk, phrase.Of("update.ask", "The policy asks a person about every update."))
+	because(p.Mode == ModeSecurity && len(r.Security) == 0, phrase.Of("update.security", "The policy applies by itself only what answers an advisory."))
 	return why
 }
 
 // waits gives the reasons why it is too early, and the first time at which none of
 // them is left, zero when that is not known.
-func (p Policy) waits(in Input) (why []string, until time.Time) {
+func (p Policy) waits(in Input) (why []phrase.Phrase, until time.Time) {
 	known := true
-	before := func(t time.Time, reason string) {
+	before := func(t time.Time, reason phrase.Phrase) {
 		if in.Now.Before(t) {
 			why = append(why, reason)
 			until = latest(until, t)
 		}
 	}
-	never := func(on bool, reason string) {
+	never := func(on bool, reason phrase.Phrase) {
 		if on {
 			why = append(why, reason)
 			known = false
@@ -108,18 +111,18 @@ func (p Policy) waits(in Input) (why []string, until time.Time) {
 	}
 	if !in.Fix {
 		ripe := in.To.Published.Add(p.minAge())
-		before(ripe, fmt.Sprintf("It has to be out for %s, until %s.", age(p.minAge()), at(ripe)))
+		before(ripe, phrase.Of("update.young", "It has to be out for {0}, until {1}.", age(p.minAge()), ripe))
 	}
 	if f := in.Failure; f != nil {
-		before(f.Next, fmt.Sprintf("It did not work here (%s: %s). It is tried again from %s on.", times(f.Count), f.Error, at(f.Next)))
+		before(f.Next, phrase.Of("update.failed", "It did not work here ({0}: {1}). It is tried again from {2} on.", times(f.Count), f.Error, f.Next))
 	}
-	before(in.Breaker, "Too many updates had to be taken back: nothing is applied until "+at(in.Breaker)+".")
-	before(in.Soaking, "An earlier update is being watched until "+at(in.Soaking)+", so that it can be taken back by itself.")
-	never(!in.Expires.IsZero() && in.Now.After(in.Expires), "The catalog expired on "+at(in.Expires)+": nothing is applied from it until it was fetched again.")
-	never(in.Problem != "", "It cannot be applied for now: "+in.Problem+".")
+	before(in.Breaker, phrase.Of("update.breaker", "Too many updates had to be taken back: nothing is applied until {0}.", in.Breaker))
+	before(in.Soaking, phrase.Of("update.soaking", "An earlier update is being watched until {0}, so that it can be taken back by itself.", in.Soaking))
+	never(!in.Expires.IsZero() && in.Now.After(in.Expires), phrase.Of("update.expired", "The catalog expired on {0}: nothing is applied from it until it was fetched again.", in.Expires))
+	never(in.Problem != "", phrase.Of("update.problem", "It cannot be applied for now: {0}.", in.Problem))
 	if ro := in.To.Rollout; ro != nil {
-		never(ro.Paused, "Its publisher paused it.")
-		never(!ro.Paused && !InRollout(ro, in.Bucket), fmt.Sprintf("Its publisher offers it to %d %% of all panels so far, and not yet to this one.", ro.Percent))
+		never(ro.Paused, phrase.Of("update.paused", "Its publisher paused it."))
+		never(!ro.Paused && !InRollout(ro, in.Bucket), phrase.Of("update.rollout", "Its publisher offers it to {0} % of all panels so far, and not yet to this one.", ro.Percent))
 	}
 	if !known {
 		until = time.Time{}
@@ -138,22 +141,19 @@ func latest(a, b time.Time) time.Time {
 func at(t time.Time) string { return t.Format("2 January 2006 15:04 MST") }
 
 // age writes a duration for people: in days when it is several, else in hours.
-func age(d time.Duration) string {
+func age(d time.Duration) phrase.Phrase {
 	const day = 24 * time.Hour
 	switch {
 	case d >= 2*day && d%day == 0:
-		return fmt.Sprintf("%d days", d/day)
+		return phrase.Of("age.days", "{0} days", int(d/day))
 	case d >= 2*time.Hour:
-		return fmt.Sprintf("%.0f hours", d.Hours())
+		return phrase.Of("age.hours", "{0} hours", int((d+30*time.Minute)/time.Hour))
 	}
-	return span(d)
+	return phrase.Raw(span(d))
 }
 
-func times(n int) string {
-	if n == 1 {
-		return "tried once"
-	}
-	return fmt.Sprintf("tried %d times", n)
+func times(n int) phrase.Phrase {
+	return phrase.N("tried", "tried once", "tried {0} times", n)
 }
 
 // join writes names for people: "a/b, c/d and e/f".

@@ -7,6 +7,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // ErrPinned means that a plugin is pinned to its version: an update by hand does not
@@ -29,27 +30,30 @@ func (h Hold) BlocksByHand(version string, now time.Time) bool {
 
 // Sentence says who holds what since when, for people: "held by admin since 3 May
 // 2026: breaks the reports".
-func (h Hold) Sentence() string {
-	s := "held"
-	if h.Pin {
-		s = "pinned"
-	}
+func (h Hold) Sentence() string { return h.Says().String() }
+
+// Says is [Hold.Sentence] for a page in any language.
+func (h Hold) Says() phrase.Phrase {
+	var back, by, since, until, why phrase.Phrase
 	if h.Version != "" {
-		s += " back from " + h.Version
+		back = phrase.Of("hold.back", " back from {0}", h.Version)
 	}
 	if h.By != "" {
-		s += " by " + h.By
+		by = phrase.Of("hold.by", " by {0}", h.By)
 	}
 	if !h.At.IsZero() {
-		s += " since " + h.At.Format("2 January 2006")
+		since = phrase.Of("hold.since", " since {0}", phrase.Day(h.At))
 	}
 	if !h.Until.IsZero() {
-		s += " until " + at(h.Until)
+		until = phrase.Of("hold.until", " until {0}", h.Until)
 	}
 	if h.Why != "" {
-		s += ": " + h.Why
+		why = phrase.Raw(": " + h.Why)
 	}
-	return s
+	if h.Pin {
+		return phrase.Of("hold.pinned", "pinned{0}{1}{2}{3}{4}", back, by, since, until, why)
+	}
+	return phrase.Of("hold.held", "held{0}{1}{2}{3}{4}", back, by, since, until, why)
 }
 
 // hold returns what is said about a plugin, nil when nothing is in force.

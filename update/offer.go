@@ -5,6 +5,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 )
 
@@ -61,4 +62,6 @@ type Decision struct {
 	Verdict Verdict   `json:"verdict"`
 	Until   time.Time `json:"until,omitzero"` // of Wait, when it is known; of Auto, when its window is still to come
 	Why     []string  `json:"why"`
+
+	Because []phrase.Phrase `json:"-"` // Why for any language
 }

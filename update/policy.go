@@ -153,7 +153,7 @@ func (p Policy) ripe() string {
 	if p.minAge() == 0 {
 		return "as soon as a release is published"
 	}
-	return "once a release has been out for " + age(p.minAge()) + " (at once when it answers a published advisory)"
+	return "once a release has been out for " + age(p.minAge()).String() + " (at once when it answers a published advisory)"
 }
 
 func (p Policy) minAge() time.Duration {

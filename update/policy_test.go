@@ -86,7 +86,7 @@ func TestDecideSaysWhyAndUntilWhen(t *testing.T) {
 	t.Parallel()
 	young := rel("acme/one@1.1.0", out(2*time.Hour))
 	d := auto.Decide(update.Input{Now: now, To: young})
-	assert.Equal(t, update.Decision{Verdict: update.Wait, Until: now.Add(22 * time.Hour),
+	assert.Equal(t, update.Decision{Because: d.Because, Verdict: update.Wait, Until: now.Add(22 * time.Hour),
 		Why: []string{"It has to be out for 24 hours, until 2 July 2026 10:00 UTC."}}, d)
 	assert.Equal(t, update.Auto, auto.Decide(update.Input{Now: d.Until, To: young}).Verdict, "then it is time")
 
@@ -99,7 +99,7 @@ func TestDecideSaysWhyAndUntilWhen(t *testing.T) {
 	assert.Equal(t, "Its publisher offers it to 5 % of all panels so far, and not yet to this one.", d.Why[1])
 
 	d = update.Nightly("").Decide(update.Input{Now: now, To: rel("acme/one@1.1.0")})
-	assert.Equal(t, update.Decision{Verdict: update.Auto, Until: time.Date(2026, 7, 2, 2, 0, 0, 0, time.UTC),
+	assert.Equal(t, update.Decision{Because: d.Because, Verdict: update.Auto, Until: time.Date(2026, 7, 2, 2, 0, 0, 0, time.UTC),
 		Why: []string{"It will be applied in the next window, from 2 July 2026 02:00 UTC."}}, d)
 
 	d = update.Manual().Decide(update.Input{Now: now, To: young, Frozen: true, Hold: &update.Hold{By: "admin", At: now, Pin: true, Why: "reports"}})

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // Conflict is the proof that a Request has no solution, for people and as JSON. It is
@@ -15,6 +16,9 @@ type Conflict struct {
 	Suggestions []Suggestion `json:"suggestions"` // each was checked by solving it
 	RuledOut    []string     `json:"ruledOut"`    // "invoice 2.3.0 was yanked (data loss on upgrade)"
 	Tree        *Cause       `json:"tree"`        // the derivation tree
+
+	Says phrase.Phrase   `json:"-"` // Summary for any language
+	Out  []phrase.Phrase `json:"-"` // RuledOut for any language
 }
 
 var _ error = (*Conflict)(nil)
@@ -24,7 +28,12 @@ type Line struct {
 	Depth int    `json:"depth"` // 0: a fact; 1: what follows from the lines above
 	Text  string `json:"text"`
 	Label int    `json:"label,omitempty"` // (1), when another line refers to it
+
+	Says phrase.Phrase `json:"-"` // Text for any language
 }
+
+// Say returns the line that says p, at depth 0.
+func Say(p phrase.Phrase) Line { return Line{Text: p.String(), Says: p} }
 
 // Cause is a node of the derivation tree: a fact, or what follows from two others.
 type Cause struct {
@@ -39,6 +48,9 @@ type Suggestion struct {
 	Text    string             `json:"text"`    // "release the hold on reports"
 	Result  string             `json:"result"`  // "billing 1.4.2, reports 4.8.1"
 	Plugins []catalog.PluginID `json:"plugins"` // what it is about
+
+	Says  phrase.Phrase `json:"-"` // Text for any language
+	Gives phrase.Phrase `json:"-"` // Result for any language
 }
 
 // Error is String.

@@ -1,11 +1,11 @@
 package resolve
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // What an explanation shows at most. A proof of a hard puzzle can have thousands of
@@ -19,17 +19,21 @@ const (
 // explain turns the proof into what a person reads.
 func (s *solver) explain(suggest bool) *Conflict {
 	p := s.prove()
-	c := &Conflict{Summary: s.summary()}
+	c := &Conflict{Says: s.summary()}
+	c.Summary = c.Says.String()
 	w := &writer{p: p, labels: map[int32]int{}, shown: map[int32]bool{}}
 	w.write(p.root)
 	c.Lines = w.lines
 	if w.cut > 0 {
-		c.Lines = append(c.Lines, Line{Text: fmt.Sprintf("... and %d more steps", w.cut)})
+		c.Lines = append(c.Lines, Say(phrase.Of("resolve.more.steps", "... and {0} more steps", w.cut)))
 	}
 	t := &treeWriter{p: p, labels: w.labels, seen: map[int32]bool{}}
 	c.Tree = t.node(p.root)
 	var pre []catalog.PluginID
-	c.RuledOut, pre = p.ruledOut()
+	c.Out, pre = p.ruledOut()
+	for _, out := range c.Out {
+		c.RuledOut = append(c.RuledOut, out.String())
+	}
 	if suggest {
 		c.Suggestions = s.suggest(p, pre)
 	}
@@ -37,42 +41,43 @@ func (s *solver) explain(suggest bool) *Conflict {
 }
 
 // summary says what cannot be done.
-func (s *solver) summary() string {
-	var parts []string
+func (s *solver) summary() phrase.Phrase {
+	var parts []phrase.Phrase
 	for _, w := range s.req.Install {
-		verb := "install "
-		if s.inst[w.Plugin] != nil {
-			verb = "change "
-			if v, ok := exact(w.Range); ok && catalog.CompareVersions(v, s.inst[w.Plugin].Release.Version) > 0 {
-				verb = "update "
-			}
+		in := s.inst[w.Plugin]
+		v, one := exact(w.Range)
+		newer := in != nil && one && catalog.CompareVersions(v, in.Release.Version) > 0
+		id, what := string(w.Plugin), ranged(w.Plugin, w.Range)
+		switch {
+		case in == nil && one:
+			parts = append(parts, phrase.Of("resolve.install", "install {0}", id+" "+v))
+		case in == nil:
+			parts = append(parts, phrase.Of("resolve.install", "install {0}", what))
+		case newer:
+			parts = append(parts, phrase.Of("resolve.update.to", "update {0} to {1}", id, v))
+		case one:
+			parts = append(parts, phrase.Of("resolve.change.to", "change {0} to {1}", id, v))
+		default:
+			parts = append(parts, phrase.Of("resolve.change", "change {0}", what))
 		}
-		text := verb + ranged(w.Plugin, w.Range)
-		if v, ok := exact(w.Range); ok {
-			text = verb + string(w.Plugin) + " " + v
-			if s.inst[w.Plugin] != nil {
-				text = verb + string(w.Plugin) + " to " + v
-			}
-		}
-		parts = append(parts, text)
 	}
 	for _, id := range s.req.Update {
-		parts = append(parts, "update "+string(id))
+		parts = append(parts, phrase.Of("resolve.update", "update {0}", id))
 	}
 	for _, id := range s.req.Remove {
-		parts = append(parts, "remove "+string(id))
+		parts = append(parts, phrase.Of("resolve.take", "remove {0}", id))
 	}
-	slices.Sort(parts)
-	parts = slices.Compact(parts)
+	slices.SortFunc(parts, func(a, b phrase.Phrase) int { return strings.Compare(a.String(), b.String()) })
+	parts = slices.CompactFunc(parts, func(a, b phrase.Phrase) bool { return a.String() == b.String() })
 	switch {
 	case len(parts) == 0 && s.req.Panel != "":
-		return fmt.Sprintf("What is installed does not fit together on panel API %s.", s.req.Panel)
+		return phrase.Of("resolve.unfit.panel", "What is installed does not fit together on panel API {0}.", s.req.Panel)
 	case len(parts) == 0:
-		return "What is installed does not fit together."
+		return phrase.Of("resolve.unfit", "What is installed does not fit together.")
 	case len(parts) > maxRuns:
-		parts = append(parts[:maxRuns-1:maxRuns-1], fmt.Sprintf("%d more", len(parts)-maxRuns+1))
+		parts = append(parts[:maxRuns-1:maxRuns-1], phrase.Of("resolve.more", "{0} more", len(parts)-maxRuns+1))
 	}
-	return "Cannot " + list(parts, "and") + "."
+	return phrase.Of("resolve.cannot", "Cannot {0}.", phrase.And(parts))
 }
 
 // writer lays a proof out as lines.
@@ -110,7 +115,8 @@ func (w *writer) write(r int32) {
 		last := i == len(steps)-1
 		own := w.p.s.rules[st.rule].kind >= kYanked && w.p.s.rules[st.rule].kind <= kPlatform
 		if last || since > 0 && i > 0 && !own && (len(sum) == 1 || since > 2) {
-			l := Line{Depth: 1, Text: "so " + w.p.sentence(sum)}
+			l := Say(phrase.Of("resolve.so", "so {0}", w.p.sentence(sum)))
+			l.Depth = 1
 			if last && w.p.uses[r] > 1 {
 				w.labels[r] = len(w.labels) + 1
 				l.Label = w.labels[r]
@@ -126,7 +132,7 @@ func (w *writer) write(r int32) {
 func (w *writer) premise(r int32) int {
 	if w.p.s.rules[r].kind == kLearned {
 		if n := w.labels[r]; n > 0 {
-			w.add(Line{Text: fmt.Sprintf("%s, see (%d)", w.p.sentence(w.p.says(r)), n)})
+			w.add(Say(phrase.Of("resolve.see", "{0}, see ({1})", w.p.sentence(w.p.says(r)), n)))
 		} else {
 			w.write(r)
 		}
@@ -136,7 +142,7 @@ func (w *writer) premise(r int32) int {
 		return 0
 	}
 	w.shown[r] = true
-	w.add(Line{Text: w.p.fact(r)})
+	w.add(Say(w.p.fact(r)))
 	return 1
 }
 
@@ -152,10 +158,10 @@ type treeWriter struct {
 func (t *treeWriter) node(r int32) *Cause {
 	t.n++
 	if t.p.s.rules[r].kind != kLearned {
-		return &Cause{Text: t.p.fact(r)}
+		return &Cause{Text: t.p.fact(r).String()}
 	}
 	if t.seen[r] || t.n > maxNodes {
-		return &Cause{Text: t.p.sentence(t.p.says(r)), Label: t.labels[r], Elsewhere: true}
+		return &Cause{Text: t.p.sentence(t.p.says(r)).String(), Label: t.labels[r], Elsewhere: true}
 	}
 	t.seen[r] = true
 	var at *Cause
@@ -168,7 +174,7 @@ func (t *treeWriter) node(r int32) *Cause {
 		}
 		t.n++
 		sum = t.p.resolve(sum, says, st.pivot)
-		at = &Cause{Text: t.p.sentence(sum), Derived: []*Cause{at, n}}
+		at = &Cause{Text: t.p.sentence(sum).String(), Derived: []*Cause{at, n}}
 	}
 	if at != nil && at.Derived != nil {
 		at.Label = t.labels[r]
@@ -178,7 +184,7 @@ func (t *treeWriter) node(r int32) *Cause {
 
 // ruledOut names the releases that would have fitted, had they not been excluded for
 // a reason of their own, and the plugins where a pre-release would.
-func (p *proof) ruledOut() (lines []string, pre []catalog.PluginID) {
+func (p *proof) ruledOut() (lines []phrase.Phrase, pre []catalog.PluginID) {
 	wanted := map[int32]set{}
 	want := func(v int32, in set) {
 		if wanted[v] == nil {
@@ -208,12 +214,13 @@ func (p *proof) ruledOut() (lines []string, pre []catalog.PluginID) {
 		x := &p.s.vars[v]
 		why := p.excluded(v)
 		for b := range wanted[v].all() {
-			name := fmt.Sprintf("%s %s", x.p.id, x.p.release(b).Version)
+			name := string(x.p.id) + " " + x.p.release(b).Version
+			out, excluded := why[b]
 			switch {
-			case why[b] != "":
-				lines = append(lines, name+" "+why[b])
+			case excluded:
+				lines = append(lines, out(name))
 			case x.p.pre != nil && x.p.pre.has(b) && (x.opt == nil || !x.opt.has(b)):
-				lines = append(lines, name+" is a pre-release")
+				lines = append(lines, phrase.Of("resolve.out.pre", "{0} is a pre-release", name))
 				if !slices.Contains(pre, x.p.id) {
 					pre = append(pre, x.p.id)
 				}
@@ -221,26 +228,32 @@ func (p *proof) ruledOut() (lines []string, pre []catalog.PluginID) {
 		}
 	}
 	if n := len(lines); n > maxRuledOut {
-		lines = append(lines[:maxRuledOut:maxRuledOut], fmt.Sprintf("%d more", n-maxRuledOut))
+		lines = append(lines[:maxRuledOut:maxRuledOut], phrase.Of("resolve.more", "{0} more", n-maxRuledOut))
 	}
 	return lines, pre
 }
 
 // excluded says by bit why a release was excluded: yanked, withdrawn or blocked.
-func (p *proof) excluded(v int32) map[int]string {
-	why := map[int]string{}
+func (p *proof) excluded(v int32) map[int]func(name string) phrase.Phrase {
+	why := map[int]func(string) phrase.Phrase{}
 	for e := p.s.vars[v].last; e != none; {
 		n, _ := p.s.at(e)
 		if e < none {
 			x := &p.s.rules[n.reason]
-			note := p.s.infos[x.info].note
-			text := map[kind]string{
-				kYanked:    quoted("was yanked", note),
-				kWithdrawn: quoted("was withdrawn", note),
-				kBlocked:   quoted("is blocked", note),
-			}[x.kind]
-			for b := range p.s.set(p.s.termsOf(n.reason)[0]).all() {
-				why[b] = text
+			note := quoted(p.s.infos[x.info].note)
+			says := func(name string) phrase.Phrase {
+				switch x.kind {
+				case kYanked:
+					return phrase.Of("resolve.yanked", "{0} was yanked{1}", name, note)
+				case kWithdrawn:
+					return phrase.Of("resolve.withdrawn", "{0} was withdrawn{1}", name, note)
+				}
+				return phrase.Of("resolve.out.blocked", "{0} is blocked{1}", name, note)
+			}
+			if x.kind == kYanked || x.kind == kWithdrawn || x.kind == kBlocked {
+				for b := range p.s.set(p.s.termsOf(n.reason)[0]).all() {
+					why[b] = says
+				}
 			}
 		}
 		e = n.prev

@@ -1,10 +1,10 @@
 package resolve
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // maxRuns is how many separate runs of versions a sentence lists before it counts.
@@ -13,7 +13,7 @@ const maxRuns = 4
 // name returns "acme/billing 2.0.0-2.1.0": a set of releases by the versions that are
 // known. Releases that could not be chosen anyway do not break a run; a set of all
 // that could is the plugin as such.
-func (p *proof) name(v int32, in set) string {
+func (p *proof) name(v int32, in set) phrase.Phrase {
 	x := &p.s.vars[v]
 	moot := p.moot(v)
 	core := in.minus(moot)
@@ -21,9 +21,9 @@ func (p *proof) name(v int32, in set) string {
 	if core.empty() { // nothing but those: then they are what it is about
 		moot = newSet(x.p.w)
 	} else if able := x.p.full.minus(moot); core.count() > 1 && able.count() == core.count()+1 {
-		return string(x.p.id) // all there is, but for "not installed"
+		return phrase.Raw(string(x.p.id)) // all there is, but for "not installed"
 	}
-	var runs []string
+	var runs []phrase.Phrase
 	for b := len(x.p.ver); b >= 1; b-- { // oldest first
 		if !in.has(b) {
 			continue
@@ -39,11 +39,11 @@ func (p *proof) name(v int32, in set) string {
 	}
 	switch {
 	case len(runs) == 0:
-		return string(x.p.id)
+		return phrase.Raw(string(x.p.id))
 	case len(runs) > maxRuns:
-		return fmt.Sprintf("%s %s and %d more", x.p.id, strings.Join(runs[:maxRuns-1], ", "), len(runs)-maxRuns+1)
+		return phrase.Of("resolve.versions.more", "{0} {1} and {2} more", x.p.id, phrase.Commas(runs[:maxRuns-1]), len(runs)-maxRuns+1)
 	}
-	return string(x.p.id) + " " + list(runs, "or")
+	return phrase.Of("resolve.versions", "{0} {1}", x.p.id, phrase.Or(runs))
 }
 
 // moot returns the releases that could not be chosen whatever else is: excluded by a
@@ -67,23 +67,14 @@ func (p *proof) moot(v int32) set {
 	return m
 }
 
-func span(from, to string) string {
+func span(from, to string) phrase.Phrase {
 	switch {
 	case from == to:
-		return from
+		return phrase.Raw(from)
 	case strings.Contains(from+to, "-"):
-		return from + " to " + to
+		return phrase.Of("resolve.versions.span", "{0} to {1}", from, to)
 	}
-	return from + "-" + to
-}
-
-// list joins words as a sentence does.
-func list(words []string, and string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " " + and + " " + words[last]
+	return phrase.Raw(from + "-" + to)
 }
 
 // ranged returns "acme/billing >=2.0", a range as its author wrote it.
@@ -95,22 +86,22 @@ func ranged(id catalog.PluginID, text string) string {
 }
 
 // missing says why a range has nothing to offer, if that is so.
-func missing(q *pkg, rs *rangeSet) string {
+func missing(q *pkg, rs *rangeSet) phrase.Phrase {
 	switch {
 	case rs.bad:
-		return ", which is not a valid range"
+		return phrase.Of("resolve.missing.range", ", which is not a valid range")
 	case len(q.ver) == 0:
-		return ", which is not known here"
+		return phrase.Of("resolve.missing.plugin", ", which is not known here")
 	case rs.loose.empty():
-		return ", and there is no such version"
+		return phrase.Of("resolve.missing.version", ", and there is no such version")
 	case rs.plain.empty():
-		return ", and there are only pre-releases of it"
+		return phrase.Of("resolve.missing.pre", ", and there are only pre-releases of it")
 	}
-	return ""
+	return phrase.Phrase{}
 }
 
 // fact returns the sentence of a fact.
-func (p *proof) fact(r int32) string {
+func (p *proof) fact(r int32) phrase.Phrase {
 	x := &p.s.rules[r]
 	if x.src != nil {
 		return p.requirement(x.src)
@@ -121,82 +112,83 @@ func (p *proof) fact(r int32) string {
 	}
 	t := p.s.termsOf(r)[0]
 	id, q := p.s.vars[t.v].p.id, p.s.vars[t.v].p
-	version := func() string {
-		if in := p.s.inst[id]; in != nil {
-			return in.Release.Version
+	version, held := "", quoted(note)
+	if in := p.s.inst[id]; in != nil {
+		version = in.Release.Version
+		if !in.Held.IsZero() {
+			held = phrase.Of("resolve.note", " ({0})", in.Held)
 		}
-		return ""
 	}
 	switch x.kind {
 	case kWant:
-		return "you ask for " + ranged(id, note) + missing(q, p.s.ix.rangeOf(q, note))
+		return phrase.Of("resolve.want", "you ask for {0}{1}", ranged(id, note), missing(q, p.s.ix.rangeOf(q, note)))
 	case kRoot:
-		return fmt.Sprintf("you have %s installed", id)
+		return phrase.Of("resolve.root", "you have {0} installed", id)
 	case kHold:
-		return quoted(fmt.Sprintf("you HOLD %s at %s", id, version()), note)
+		return phrase.Of("resolve.hold", "you HOLD {0} at {1}{2}", id, version, held)
 	case kPin:
-		return quoted(fmt.Sprintf("%s is pinned at %s", id, version()), note)
+		return phrase.Of("resolve.pin", "{0} is pinned at {1}{2}", id, version, held)
 	case kRemove:
-		return fmt.Sprintf("you ask to remove %s", id)
+		return phrase.Of("resolve.remove", "you ask to remove {0}", id)
 	case kYanked:
-		return quoted(p.name(t.v, p.s.set(t))+" was yanked", note)
+		return phrase.Of("resolve.yanked", "{0} was yanked{1}", p.name(t.v, p.s.set(t)), quoted(note))
 	case kWithdrawn:
-		return quoted(p.name(t.v, p.s.set(t))+" was withdrawn", note)
+		return phrase.Of("resolve.withdrawn", "{0} was withdrawn{1}", p.name(t.v, p.s.set(t)), quoted(note))
 	case kBlocked:
-		return p.name(t.v, p.s.set(t)) + " is blocked: " + note
+		return phrase.Of("resolve.blocked", "{0} is blocked: {1}", p.name(t.v, p.s.set(t)), note)
 	case kPanel:
-		return fmt.Sprintf("%s supports panel API %s only; this panel offers %s", p.name(t.v, p.s.set(t)), note, p.s.req.Panel)
+		return phrase.Of("resolve.panel", "{0} supports panel API {1} only; this panel offers {2}", p.name(t.v, p.s.set(t)), note, p.s.req.Panel)
 	case kPlatform:
-		return fmt.Sprintf("%s runs on %s only; this is %s", p.name(t.v, p.s.set(t)), note, p.s.req.Platform)
+		return phrase.Of("resolve.platform", "{0} runs on {1} only; this is {2}", p.name(t.v, p.s.set(t)), note, p.s.req.Platform)
 	}
 	return p.sentence(p.says(r))
 }
 
 // unknownWant names the first plugin asked for that has nothing to offer.
-func (p *proof) unknownWant() string {
+func (p *proof) unknownWant() phrase.Phrase {
 	for _, w := range p.s.req.Install {
 		q := p.s.ix.get(w.Plugin)
 		rs := p.s.ix.rangeOf(q, w.Range)
-		if m := missing(q, rs); m != "" {
-			return "you ask for " + ranged(w.Plugin, w.Range) + m
+		if m := missing(q, rs); !m.IsZero() {
+			return phrase.Of("resolve.want", "you ask for {0}{1}", ranged(w.Plugin, w.Range), m)
 		}
 	}
-	return "what you ask for is not known here"
+	return phrase.Of("resolve.want.unknown", "what you ask for is not known here")
 }
 
-func quoted(s, note string) string {
+// quoted returns what somebody wrote as a remark behind a sentence, if there is something.
+func quoted(note string) phrase.Phrase {
 	if note == "" {
-		return s
+		return phrase.Phrase{}
 	}
-	return fmt.Sprintf("%s (%s)", s, note)
+	return phrase.Raw(" (" + note + ")")
 }
 
 // requirement returns the sentence of what releases say about another plugin.
-func (p *proof) requirement(q *requirement) string {
+func (p *proof) requirement(q *requirement) phrase.Phrase {
 	from := p.name(p.s.variable(q.from), q.in)
 	to := ranged(q.to.id, q.text)
 	switch q.kind {
 	case kOptional:
-		return fmt.Sprintf("%s works only with %s, when that is installed", from, to)
+		return phrase.Of("resolve.optional", "{0} works only with {1}, when that is installed", from, to)
 	case kConflict:
-		return fmt.Sprintf("%s conflicts with %s", from, to)
+		return phrase.Of("resolve.conflicts", "{0} conflicts with {1}", from, to)
 	case kReplace:
-		return fmt.Sprintf("%s replaces %s, so that only one of the two can be there", from, to)
+		return phrase.Of("resolve.replaces", "{0} replaces {1}, so that only one of the two can be there", from, to)
 	}
-	s := fmt.Sprintf("%s needs %s", from, to)
 	if len(q.alts) == 0 {
-		return s + missing(q.to, &q.set)
+		return phrase.Of("resolve.needs", "{0} needs {1}{2}", from, to, missing(q.to, &q.set))
 	}
 	var alts []string
 	for _, a := range q.alts {
 		alts = append(alts, string(a.p.id))
 	}
-	return s + " (or " + list(alts, "or") + ", which can stand in for it)"
+	return phrase.Of("resolve.needs.or", "{0} needs {1} (or {2}, which can stand in for it)", from, to, phrase.Or(alts))
 }
 
 // sentence says what a derived nogood means.
-func (p *proof) sentence(n nogood) string {
-	var have, need []string
+func (p *proof) sentence(n nogood) phrase.Phrase {
+	var have, need []phrase.Phrase
 	none, stay := false, false
 	for _, m := range n {
 		q := p.s.vars[m.v].p
@@ -205,26 +197,26 @@ func (p *proof) sentence(n nogood) string {
 			continue
 		}
 		s := p.name(m.v, m.in)
-		none = s == string(q.id) && len(q.ver) > 1
+		none = s.String() == string(q.id) && len(q.ver) > 1
 		inst := int(p.s.vars[m.v].inst)
 		stay = inst != 0 && m.in.has(inst) && m.in.count() == 1
 		have = append(have, s)
 	}
 	switch {
 	case len(n) == 0:
-		return "this cannot be done"
+		return phrase.Of("resolve.dead", "this cannot be done")
 	case len(have) == 0:
-		return list(need, "or") + " has to be there"
+		return phrase.Of("resolve.must", "{0} has to be there", phrase.Or(need))
 	case len(need) > 0 && len(have) == 1:
-		return have[0] + " needs " + list(need, "or")
+		return phrase.Of("resolve.wants", "{0} needs {1}", have[0], phrase.Or(need))
 	case len(need) > 0:
-		return list(have, "and") + " together need " + list(need, "or")
+		return phrase.Of("resolve.want.together", "{0} together need {1}", phrase.And(have), phrase.Or(need))
 	case len(have) > 1:
-		return list(have, "and") + " cannot be installed together"
+		return phrase.Of("resolve.apart", "{0} cannot be installed together", phrase.And(have))
 	case stay:
-		return have[0] + " cannot stay"
+		return phrase.Of("resolve.goes", "{0} cannot stay", have[0])
 	case none:
-		return "no version of " + have[0] + " can be installed"
+		return phrase.Of("resolve.none", "no version of {0} can be installed", have[0])
 	}
-	return have[0] + " cannot be installed"
+	return phrase.Of("resolve.not", "{0} cannot be installed", have[0])
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // ErrBudget means that the solver gave up before it knew: more steps, conflicts or
@@ -37,6 +38,7 @@ type Installed struct {
 	Release catalog.Release // as installed; the Universe may no longer know it
 	Root    bool            // a person asked for it; otherwise it came along as a dependency
 	Hold    string          // not empty: do not change it, and why: "held by admin since 3 May"
+	Held    phrase.Phrase   // Hold for any language; the zero value: only as it stands
 	Pin     bool            // as Hold, and a request by name does not change it either
 }
 
@@ -74,17 +76,20 @@ type Chosen struct {
 	From     string             // version it replaces; empty for a new one, equal to Release.Version when it stays
 	Why      string             // a sentence: "you asked for it", "acme/backup 1.4.2 needs >=2.0"
 	NeededBy []catalog.PluginID // who depends on it, in order
+	Because  phrase.Phrase      // Why for any language
 }
 
 // Resolution is the complete set that will be installed afterwards.
 type Resolution struct {
 	Chosen   []Chosen // dependencies before dependants, otherwise by id
 	Removed  []Removed
-	Warnings []string // "acme/old 1.0.0 was yanked: data loss on upgrade"
+	Warnings []string        // "acme/old 1.0.0 was yanked: data loss on upgrade"
+	Cautions []phrase.Phrase // Warnings for any language
 }
 
 // Removed is an installed release that goes.
 type Removed struct {
 	Release catalog.Release
-	Why     string // "you asked for it", "nothing needs it any more"
+	Why     string        // "you asked for it", "nothing needs it any more"
+	Because phrase.Phrase // Why for any language
 }

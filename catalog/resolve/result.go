@@ -2,10 +2,10 @@ package resolve
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // picked is the solution. Plugins are numbered in order of their ids.
@@ -45,10 +45,14 @@ func (s *solver) resolution() *Resolution {
 	slices.Sort(installed)
 	for _, id := range installed {
 		if p.find(id) < 0 {
-			res.Removed = append(res.Removed, Removed{s.inst[id].Release, p.whyGone(id)})
+			why := p.whyGone(id)
+			res.Removed = append(res.Removed, Removed{s.inst[id].Release, why.String(), why})
 		}
 	}
-	res.Warnings = p.warnings()
+	res.Cautions = p.warnings()
+	for _, w := range res.Cautions {
+		res.Warnings = append(res.Warnings, w.String())
+	}
 	return res
 }
 
@@ -240,55 +244,61 @@ func (p *picked) describe(i int32, c *Chosen) {
 	if in != nil {
 		c.From = in.Release.Version
 	}
-	c.Why = p.why(i, in, c)
+	c.Because = p.why(i, in, c)
+	c.Why = c.Because.String()
 }
 
 // why says in a sentence why a release is there.
-func (p *picked) why(i int32, in *Installed, c *Chosen) string {
+func (p *picked) why(i int32, in *Installed, c *Chosen) phrase.Phrase {
 	moved := in != nil && c.From != c.Release.Version
 	switch {
 	case p.ask[i]:
-		return "you asked for it"
+		return phrase.Of("resolve.because.asked", "you asked for it")
 	case moved && p.variable(i).moving:
-		return "you asked for its update"
+		return phrase.Of("resolve.because.update", "you asked for its update")
 	case moved:
 		return p.whyMoved(i, c.From)
 	case in != nil && in.Pin:
-		return held("pinned", in.Hold)
+		return phrase.Of("resolve.because.pinned", "it is pinned{0}", in.heldFor())
 	case in != nil && in.Hold != "":
-		return held("held", in.Hold)
+		return phrase.Of("resolve.because.held", "it is held{0}", in.heldFor())
 	case in != nil && in.Root:
-		return "you installed it"
+		return phrase.Of("resolve.because.root", "you installed it")
 	}
 	if ls := p.need[i]; len(ls) > 0 {
 		return p.needs(ls[0])
 	}
 	if in != nil {
-		return "it is installed"
+		return phrase.Of("resolve.because.installed", "it is installed")
 	}
 	return p.standsIn(i)
 }
 
-func held(how, why string) string {
-	if why == "" {
-		return "it is " + how
+// heldFor is the reason of a hold behind a sentence, if there is one.
+func (in *Installed) heldFor() phrase.Phrase {
+	switch {
+	case !in.Held.IsZero():
+		return phrase.Of("resolve.colon", ": {0}", in.Held)
+	case in.Hold != "":
+		return phrase.Raw(": " + in.Hold)
 	}
-	return "it is " + how + ": " + why
+	return phrase.Phrase{}
 }
 
-func (p *picked) needs(l link) string {
+func (p *picked) needs(l link) phrase.Phrase {
+	from := string(p.id(l.from)) + " " + p.release(l.from).Version
 	what := l.req.text
 	switch {
 	case p.ids[l.to] != l.req.to.id:
 		what = ranged(l.req.to.id, l.req.text)
 	case what == "":
-		what = "it"
+		return phrase.Of("resolve.because.needed.it", "{0} needs it", from)
 	}
-	return string(p.id(l.from)) + " " + p.release(l.from).Version + " needs " + what
+	return phrase.Of("resolve.because.needed", "{0} needs {1}", from, what)
 }
 
 // whyMoved names what speaks against the version that was installed.
-func (p *picked) whyMoved(i int32, from string) string {
+func (p *picked) whyMoved(i int32, from string) phrase.Phrase {
 	x := p.variable(i)
 	old := int(x.inst)
 	for _, l := range p.need[i] {
@@ -300,74 +310,76 @@ func (p *picked) whyMoved(i int32, from string) string {
 		other := p.variable(int32(j))
 		for _, q := range p.s.ix.requirements(other.p, int(other.chosen)) {
 			if q.to == x.p && q.kind != kNeed && q.set.loose.has(old) != (q.kind == kOptional) {
-				return fmt.Sprintf("%s %s does not go with %s", other.p.id, p.release(int32(j)).Version, from)
+				return phrase.Of("resolve.because.clash", "{0} does not go with {1}", string(other.p.id)+" "+p.release(int32(j)).Version, from)
 			}
 		}
 	}
 	for _, g := range x.p.panels {
 		if g.in.has(old) && p.s.req.Panel != "" && !p.s.panelFit(g.text) {
-			return fmt.Sprintf("%s supports panel API %s, and this panel offers %s", from, g.text, p.s.req.Panel)
+			return phrase.Of("resolve.because.panel", "{0} supports panel API {1}, and this panel offers {2}", from, g.text, p.s.req.Panel)
 		}
 	}
-	return fmt.Sprintf("%s does not go with what else is there", from)
+	return phrase.Of("resolve.because.rest", "{0} does not go with what else is there", from)
 }
 
 // standsIn names the plugin that one replaces.
-func (p *picked) standsIn(i int32) string {
+func (p *picked) standsIn(i int32) phrase.Phrase {
 	for _, r := range p.release(i).Manifest.Replaces {
 		if p.s.inst[r.ID] != nil && p.find(r.ID) < 0 {
-			return "it replaces " + string(r.ID)
+			return phrase.Of("resolve.because.replaces", "it replaces {0}", r.ID)
 		}
 	}
-	return "it is needed"
+	return phrase.Of("resolve.because.must", "it is needed")
 }
 
 // whyGone says why an installed plugin is not part of the solution.
-func (p *picked) whyGone(id catalog.PluginID) string {
+func (p *picked) whyGone(id catalog.PluginID) phrase.Phrase {
 	if slices.Contains(p.s.req.Remove, id) {
-		return "you asked for it"
+		return phrase.Of("resolve.because.asked", "you asked for it")
 	}
 	if by := p.successor(p.s.inst[id].Release); by >= 0 {
-		return string(p.id(by)) + " replaces it"
+		return phrase.Of("resolve.because.replaced", "{0} replaces it", p.id(by))
 	}
-	return "nothing needs it any more"
+	return phrase.Of("resolve.because.orphan", "nothing needs it any more")
 }
 
-func (p *picked) warnings() []string {
-	var out []string
+func (p *picked) warnings() []phrase.Phrase {
+	var out []phrase.Phrase
 	for i := range p.list {
 		r := p.release(int32(i))
 		id := r.Plugin
 		if r.State == catalog.Active && p.s.req.Blocked == nil && p.s.inst[id] == nil {
 			continue
 		}
-		text := fmt.Sprintf("%s %s", id, r.Version)
+		name := string(id) + " " + r.Version
 		switch r.State {
-		case catalog.Yanked, catalog.Withdrawn:
-			out = append(out, because(text+" was "+string(r.State), r.Reason))
+		case catalog.Yanked:
+			out = append(out, phrase.Of("resolve.yanked", "{0} was yanked{1}", name, because(r.Reason)))
+		case catalog.Withdrawn:
+			out = append(out, phrase.Of("resolve.withdrawn", "{0} was withdrawn{1}", name, because(r.Reason)))
 		case catalog.Active:
 		}
 		if p.s.req.Blocked != nil {
 			if why := p.s.req.Blocked(*r); why != "" {
-				out = append(out, text+" is blocked: "+why)
+				out = append(out, phrase.Of("resolve.blocked", "{0} is blocked: {1}", name, why))
 			}
 		}
 		if in := p.s.inst[id]; in != nil && in.Pin && slices.Contains(p.s.req.Update, id) {
-			out = append(out, because(fmt.Sprintf("%s is pinned at %s and was not updated", id, r.Version), in.Hold))
+			out = append(out, phrase.Of("resolve.stayed", "{0} is pinned at {1} and was not updated{2}", id, r.Version, in.heldFor()))
 		}
 	}
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(p.s.req.Remove))) {
 		if p.s.inst[id] == nil {
-			out = append(out, fmt.Sprintf("%s is not installed", id))
+			out = append(out, phrase.Of("resolve.absent", "{0} is not installed", id))
 		}
 	}
 	return out
 }
 
-// because appends a reason, if there is one.
-func because(s, reason string) string {
+// because is a reason behind a sentence, if there is one.
+func because(reason string) phrase.Phrase {
 	if reason == "" {
-		return s
+		return phrase.Phrase{}
 	}
-	return s + ": " + reason
+	return phrase.Raw(": " + reason)
 }

@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 )
 
 // Bounds of the search for a way out: each candidate is solved.
@@ -22,7 +22,7 @@ const (
 type candidate struct {
 	rank int
 	id   catalog.PluginID
-	text string
+	text phrase.Phrase
 	req  Request
 }
 
@@ -43,8 +43,8 @@ func (s *solver) suggest(p *proof, pre []catalog.PluginID) []Suggestion {
 		if ok, err := t.run(); err != nil || !ok {
 			continue // unsolvable, or not known in this budget: not advised
 		}
-		if result := outcome(t.resolution(), &c); result != "" {
-			out = append(out, Suggestion{Text: c.text, Result: result, Plugins: []catalog.PluginID{c.id}})
+		if result := outcome(t.resolution(), &c); !result.IsZero() {
+			out = append(out, Suggestion{Text: c.text.String(), Result: result.String(), Plugins: []catalog.PluginID{c.id}, Says: c.text, Gives: result})
 		}
 	}
 	return out
@@ -54,8 +54,8 @@ func (s *solver) suggest(p *proof, pre []catalog.PluginID) []Suggestion {
 // would not hold.
 func (s *solver) candidates(p *proof, pre []catalog.PluginID) []candidate {
 	var out []candidate
-	add := func(rank int, id catalog.PluginID, change func(*Request), text string) {
-		if slices.ContainsFunc(out, func(c candidate) bool { return c.text == text }) {
+	add := func(rank int, id catalog.PluginID, change func(*Request), text phrase.Phrase) {
+		if slices.ContainsFunc(out, func(c candidate) bool { return c.text.String() == text.String() }) {
 			return
 		}
 		r := *s.req
@@ -73,24 +73,27 @@ func (s *solver) candidates(p *proof, pre []catalog.PluginID) []candidate {
 		id := s.vars[s.termsOf(r)[0].v].p.id
 		switch x.kind {
 		case kHold, kPin:
-			what := map[kind]string{kHold: "hold", kPin: "pin"}[x.kind]
-			add(1, id, func(r *Request) { release(r, id) }, fmt.Sprintf("release the %s on %s", what, id))
+			free := phrase.Of("resolve.free.hold", "release the hold on {0}", id)
+			if x.kind == kPin {
+				free = phrase.Of("resolve.free.pin", "release the pin on {0}", id)
+			}
+			add(1, id, func(r *Request) { release(r, id) }, free)
 			if !slices.Contains(s.req.Remove, id) {
-				add(3, id, func(r *Request) { release(r, id); remove(r, id) }, "remove "+string(id))
+				add(3, id, func(r *Request) { release(r, id); remove(r, id) }, phrase.Of("resolve.take", "remove {0}", id))
 			}
 		case kRoot:
-			add(3, id, func(r *Request) { remove(r, id) }, "remove "+string(id))
+			add(3, id, func(r *Request) { remove(r, id) }, phrase.Of("resolve.take", "remove {0}", id))
 		case kWant:
 			s.relaxWants(id, add)
 		case kRemove:
 			add(4, id, func(r *Request) {
 				r.Remove = slices.DeleteFunc(r.Remove, func(o catalog.PluginID) bool { return o == id })
-			}, "keep "+string(id))
+			}, phrase.Of("resolve.keep", "keep {0}", id))
 		default: // the releases themselves: nothing a person can change
 		}
 	}
 	for _, id := range pre {
-		add(2, id, func(r *Request) { optIn(r, id) }, "allow pre-releases of "+string(id))
+		add(2, id, func(r *Request) { optIn(r, id) }, phrase.Of("resolve.allow.pre", "allow pre-releases of {0}", id))
 	}
 	slices.SortStableFunc(out, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.id, b.id))
@@ -99,7 +102,7 @@ func (s *solver) candidates(p *proof, pre []catalog.PluginID) []candidate {
 }
 
 // relaxWants asks for any version of a plugin, or leaves it out; "" for all of them.
-func (s *solver) relaxWants(only catalog.PluginID, add func(int, catalog.PluginID, func(*Request), string)) {
+func (s *solver) relaxWants(only catalog.PluginID, add func(int, catalog.PluginID, func(*Request), phrase.Phrase)) {
 	for _, w := range s.req.Install {
 		id := w.Plugin
 		if only != "" && id != only {
@@ -112,12 +115,12 @@ func (s *solver) relaxWants(only catalog.PluginID, add func(int, catalog.PluginI
 						r.Install[i].Range = ""
 					}
 				}
-			}, "allow another version of "+string(id))
+			}, phrase.Of("resolve.allow.other", "allow another version of {0}", id))
 		}
 		if len(s.req.Install)+len(s.req.Update)+len(s.req.Remove) > 1 {
 			add(4, id, func(r *Request) {
 				r.Install = slices.DeleteFunc(r.Install, func(o Want) bool { return o.Plugin == id })
-			}, "leave out "+string(id))
+			}, phrase.Of("resolve.leave", "leave out {0}", id))
 		}
 	}
 }
@@ -145,7 +148,7 @@ func optIn(r *Request, id catalog.PluginID) {
 
 // outcome names what a suggestion leads to: the plugins it is about first. It is empty
 // when nothing would change.
-func outcome(res *Resolution, c *candidate) string {
+func outcome(res *Resolution, c *candidate) phrase.Phrase {
 	var first, rest []string
 	for _, ch := range res.Chosen {
 		id := ch.Release.Plugin
@@ -165,16 +168,19 @@ func outcome(res *Resolution, c *candidate) string {
 		changed = changed || ch.From != ch.Release.Version
 	}
 	if !changed {
-		return ""
+		return phrase.Phrase{}
 	}
 	slices.Sort(first)
 	slices.Sort(rest)
+	var all []phrase.Phrase
+	for _, text := range append(first, rest...) {
+		all = append(all, phrase.Raw(text))
+	}
 	for _, r := range res.Removed {
-		rest = append(rest, "without "+string(r.Release.Plugin))
+		all = append(all, phrase.Of("resolve.without", "without {0}", r.Release.Plugin))
 	}
-	all := append(first, rest...)
 	if n := len(all); n > maxNamedResult {
-		all = append(all[:maxNamedResult:maxNamedResult], fmt.Sprintf("%d more", n-maxNamedResult))
+		all = append(all[:maxNamedResult:maxNamedResult], phrase.Of("resolve.more", "{0} more", n-maxNamedResult))
 	}
-	return strings.Join(all, ", ")
+	return phrase.Of("resolve.outcome", "{0}", phrase.Commas(all))
 }
