@@ -125,19 +125,20 @@ func (m *Messages) Number(n int64) string {
 	return sign + s
 }
 
-// Short writes n in as few characters as say enough: "950", "12k", "3.4M".
+// Short writes n in as few characters as say enough: "950", "12k", "3.4M"; in German
+// "12 Tsd.", "3,4 Mio.".
 func (m *Messages) Short(n int64) string {
 	switch {
 	case n < 1000:
 		return strconv.FormatInt(n, 10)
 	case n < 10_000:
-		return m.decimal(float64(n/100)/10) + "k"
+		return m.T("number.thousand", m.decimal(float64(n/100)/10))
 	case n < 1_000_000:
-		return strconv.FormatInt(n/1000, 10) + "k"
+		return m.T("number.thousand", n/1000)
 	case n < 10_000_000:
-		return m.decimal(float64(n/100_000)/10) + "M"
+		return m.T("number.million", m.decimal(float64(n/100_000)/10))
 	}
-	return strconv.FormatInt(n/1_000_000, 10) + "M"
+	return m.T("number.million", n/1_000_000)
 }
 
 // Decimal writes f with one digit after the point.
@@ -164,14 +165,18 @@ func (m *Messages) Bytes(n int64) string {
 	return ""
 }
 
-// Date writes the day of t: "3 May 2026".
+// Percent writes a whole number of percent: "42%", in German "42 %".
+func (m *Messages) Percent(n int) string { return m.T("number.percent", n) }
+
+// Date writes the day of t: "3 May 2026", in German "3. Mai 2026".
 func (m *Messages) Date(t time.Time) string {
 	return m.T("date", t.Day(), m.T("month."+strconv.Itoa(int(t.Month()))), t.Year())
 }
 
-// DateTime writes day and minute of t with its zone.
+// DateTime writes day and minute of t with its zone: "3 May 2026, 14:05 CEST", in German
+// "3. Mai 2026, 14:05 Uhr (CEST)".
 func (m *Messages) DateTime(t time.Time) string {
-	return m.T("date.time", m.Date(t), t.Format("15:04 MST"))
+	return m.T("date.time", m.Date(t), t.Format("15:04"), t.Format("MST"))
 }
 
 // Ago writes how long before now t was, or how long after: "3 days ago", "in 2
