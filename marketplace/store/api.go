@@ -350,6 +350,17 @@ type offerJSON struct {
 	Added   []string         `json:"added"` // permissions added or widened
 }
 
+// failureJSON is a release that did not work here.
+type failureJSON struct {
+	Plugin  catalog.PluginID `json:"plugin"`
+	Version string           `json:"version"`
+	Digest  string           `json:"digest"`
+	Count   int              `json:"count"`
+	Last    time.Time        `json:"last"`
+	Next    time.Time        `json:"next,omitzero"` // not tried again by itself before
+	Error   string           `json:"error"`
+}
+
 func (h *shop) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) error {
 	offers, err := h.m.Offers(r.Context())
 	if err != nil {
@@ -364,7 +375,11 @@ func (h *shop) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) error
 		}
 		out = append(out, j)
 	}
-	h.writeJSON(w, http.StatusOK, map[string]any{"updates": out})
+	tried := []failureJSON{}
+	for _, f := range state.Failures {
+		tried = append(tried, failureJSON{f.Ref.Plugin, f.Ref.Version, string(f.Digest), f.Count, f.Last, f.Next, oneLine(f.Error, maxCause)})
+	}
+	h.writeJSON(w, http.StatusOK, map[string]any{"updates": out, "failures": tried})
 	return nil
 }
 
@@ -381,8 +396,9 @@ func (h *shop) apiHistory(w http.ResponseWriter, _ *http.Request, _ Actor) error
 		return err
 	}
 	points := []apiGeneration{}
-	for _, g := range generations {
-		p := apiGeneration{g.N, g.Time, g.Actor, g.Reason, map[catalog.PluginID]string{}}
+	for i, g := range generations {
+		at := h.point(g, generations[0], i == 0)
+		p := apiGeneration{g.N, g.Time, g.Actor, g.Reason, map[catalog.PluginID]string{}, at.Current, notNil(at.Lines), notNil(at.Lost), notNil(at.Barred), at.Yet}
 		for id, in := range g.Plugins {
 			p.Plugins[id] = in.Version
 		}
@@ -399,4 +415,9 @@ type apiGeneration struct {
 	Actor   string                      `json:"actor"`
 	Reason  string                      `json:"reason"`
 	Plugins map[catalog.PluginID]string `json:"plugins"` // versions
+	Current bool                        `json:"current"`
+	Changes []string                    `json:"changes"`  // what going back would change, for people
+	Lost    []string                    `json:"lost"`     // whose data would be as it was then, for people
+	Barred  []string                    `json:"barred"`   // why it is not possible, for people; empty: it is
+	Yet     bool                        `json:"override"` // barred, but possible with override for who may agree to high risks
 }

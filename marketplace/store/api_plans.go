@@ -214,6 +214,7 @@ type operationJSON struct {
 	Cancel   bool               `json:"cancel"` // it can still be cancelled
 	Retry    bool               `json:"retry"`  // it can be planned again
 	Items    []itemJSON         `json:"items"`
+	Mark     string             `json:"mark"` // changes when a page about it has to be looked at again
 }
 
 // itemJSON is one plugin of an operation.
@@ -235,7 +236,7 @@ func (h *shop) operationJSON(op install.Operation) operationJSON {
 	}
 	return operationJSON{
 		op.ID, op.Plan, op.Title, op.Actor, op.State, v.Word, v.Progress, v.Percent, op.Plugin, notNil(op.Plugins),
-		op.Done, op.Total, op.Started, op.Ended, op.Restored, v.Final, v.Verdict, notNil(op.Log), v.Problem, v.Can, retry, items,
+		op.Done, op.Total, op.Started, op.Ended, op.Restored, v.Final, v.Verdict, notNil(op.Log), v.Problem, v.Can, retry, items, v.Mark,
 	}
 }
 

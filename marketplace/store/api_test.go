@@ -53,7 +53,7 @@ func TestOpenAPIHolds(t *testing.T) {
 			if strings.HasPrefix(path, "/operations") {
 				id = "t3"
 			}
-			url := strings.NewReplacer("{publisher}", "acme", "{name}", "backup", "{n}", "0", "{id}", id, "{author}", "acc_bob").Replace(path)
+			url := strings.NewReplacer("{publisher}", "acme", "{name}", "backup", "{n}", "0", "{id}", id, "{author}", "acc_bob", "{digest}", string(newMarket().Updating.Failures[0].Digest)).Replace(path)
 			header := []string{"Content-Type", asJSON}
 			if path == "/settings/updates" {
 				header = append(header, "If-Match", get(h, "/plugins/api/v1"+url).Header().Get("ETag"))

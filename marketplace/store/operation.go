@@ -85,6 +85,9 @@ func (h *shop) operationView(op install.Operation) operationView {
 	}
 	v.Verdict = h.verdict(op)
 	v.Mark = string(op.State)
+	if op.State == install.StateDownloading && len(op.Plugins) > 1 {
+		v.Mark += " " + string(op.Plugin) // the next one of several: the page says which
+	}
 	return v
 }
 

@@ -227,7 +227,22 @@ func (h *shop) forgive(w http.ResponseWriter, r *http.Request, a Actor) error {
 	if err := r.ParseForm(); err != nil {
 		return fmt.Errorf("%w: %w", errRequest, err)
 	}
-	digest := r.PostForm.Get("digest")
+	if err := h.forget(r, a, r.PostForm.Get("digest")); err != nil {
+		return err
+	}
+	http.Redirect(w, r, h.url("updates"), http.StatusSeeOther)
+	return nil
+}
+
+func (h *shop) apiForgive(w http.ResponseWriter, r *http.Request, a Actor) error {
+	if err := h.forget(r, a, r.PathValue("digest")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h *shop) forget(r *http.Request, a Actor, digest string) error {
 	for _, f := range h.m.UpdateState().Failures {
 		if string(f.Digest) != digest {
 			continue
@@ -236,7 +251,6 @@ func (h *shop) forgive(w http.ResponseWriter, r *http.Request, a Actor) error {
 			return err
 		}
 		h.o.Log.Info("release may be tried again", "release", f.Ref.String(), "actor", a.Name)
-		http.Redirect(w, r, h.url("updates"), http.StatusSeeOther)
 		return nil
 	}
 	return fmt.Errorf("release %.80q that did not work: %w", digest, catalog.ErrNotFound)

@@ -218,6 +218,7 @@ func (h *shop) routes() {
 	api("GET api/v1/operations/{id}", mayView, h.apiOperation)
 	api("DELETE api/v1/operations/{id}", mayInstall, h.apiCancel)
 	api("POST api/v1/operations/{id}/retry", mayInstall, h.apiRetry)
+	api("DELETE api/v1/failures/{digest}", mayInstall, h.apiForgive)
 	api("GET api/v1/settings", mayView, h.apiSettings)
 	api("GET api/v1/settings/updates", mayView, h.apiUpdatesSettings)
 	api("PUT api/v1/settings/updates", mayAdminister, h.apiSetUpdates)

@@ -99,7 +99,7 @@ class Live extends HTMLElement {
     const parts = document.querySelectorAll(`[data-op="${CSS.escape(op.id)}"]`);
     let known = parts.length > 0;
     for (const part of parts) {
-      if (part.dataset.mark !== op.state) known = false;
+      if (part.dataset.mark !== op.mark) known = false;
       const word = part.querySelector('[data-word]');
       const bar = part.querySelector('progress');
       const text = op.state === 'downloading' && op.percent >= 0 ? `${op.word} ${op.percent} %` : op.word;
