@@ -71,6 +71,9 @@ func (s *Store) Work(ctx context.Context, handlers map[string]hub.Handler, perio
 		if err == nil {
 			break
 		}
+		if ctx.Err() != nil {
+			return nil
+		}
 		s.o.Log.Warn("jobs cannot be worked yet", "err", s.explain(ctx, err))
 		select {
 		case <-time.After(startAgain):
