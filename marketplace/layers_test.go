@@ -29,6 +29,7 @@ var floors = map[string]int{
 	"sandbox":                     0,
 	"sandbox/safefs":              0,
 	"sandbox/safefs/safefstest":   1,
+	"sandbox/wasm/module":         0,
 	"sandbox/wasm/guest":          0, // linked into plugins, never into a panel
 	"verify":                      0,
 	"sandbox/wasm":                1,

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/wasm/module"
 )
 
 // HostFunction says what a plugin must have asked for to import a function, as the
@@ -135,7 +136,7 @@ func (w *wasmScanner) Scan(ctx context.Context, fsys fs.FS, s Subject) (Report, 
 
 func (w *wasmScanner) module(out *sheet, name string, code []byte, s Subject, used map[HostFunction]bool) {
 	imports, err := wasmImports(code)
-	if errors.Is(err, errComponent) {
+	if errors.Is(err, module.ErrComponent) {
 		out.add(Finding{
 			Rule: "wasm-component", Severity: SeverityHigh, Confidence: ConfidenceMedium, File: name, Title: "a WebAssembly component",
 			Detail: "what it imports is not known: only core modules with WASI preview 1 are read", Advice: "build a core module (Go: GOOS=wasip1 -buildmode=c-shared)",
