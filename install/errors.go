@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/sandbox"
 )
 
 // Sentinels of this package.
@@ -55,3 +56,13 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// DeniedError is a permission that a release cannot do without and that the panel denies. It
+// wraps [sandbox.ErrDenied].
+type DeniedError struct{ Ruling sandbox.Ruling }
+
+func (e *DeniedError) Error() string {
+	return fmt.Sprintf("%v: %s %s", sandbox.ErrDenied, e.Ruling.Sentence, e.Ruling.Why)
+}
+
+func (e *DeniedError) Unwrap() error { return sandbox.ErrDenied }

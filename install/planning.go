@@ -220,7 +220,7 @@ func (p *planner) decide(st *Step, given sandbox.Consent) error {
 		without := optional.Has(r.Permission)
 		switch {
 		case r.Verdict == sandbox.Denied && !without:
-			return &catalog.RefError{Op: "plan", Ref: st.Release.Ref, Err: fmt.Errorf("%w: %s %s", sandbox.ErrDenied, r.Sentence, r.Why)}
+			return &catalog.RefError{Op: "plan", Ref: st.Release.Ref, Err: &DeniedError{r}}
 		case r.Verdict == sandbox.Denied:
 			p.warn(phrase.Of("install.without", "{0} does without this: {1} {2}", id, r.Says, r.Because))
 		case r.Verdict == sandbox.NeedsConsent:

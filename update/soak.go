@@ -26,7 +26,7 @@ const (
 var errCrashed = errors.New("the panel ended during the update")
 
 func newSoak(p *install.Plan, unwell []catalog.PluginID) Soak {
-	s := Soak{Title: p.Title, Base: p.Base, Unwell: unwell}
+	s := Soak{Title: p.Title, Says: p.Says, Base: p.Base, Unwell: unwell}
 	for _, step := range p.Steps {
 		if step.Action != install.ActUpdate || step.From == nil {
 			continue

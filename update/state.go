@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/verify"
 )
 
@@ -42,6 +43,7 @@ type Move struct {
 // that a panel that does not survive it knows afterwards.
 type Soak struct {
 	Title   string                   `json:"title"`
+	Says    phrase.Phrase            `json:"says,omitzero"` // Title for any language
 	Moves   []Move                   `json:"moves"`
 	Base    uint64                   `json:"base"`              // the generation to go back to
 	To      uint64                   `json:"to,omitempty"`      // the generation after it; 0 until it is committed

@@ -31,5 +31,5 @@ func installedStories() []story {
 // held keeps the mailer where it is.
 func held(m *storetest.Market) {
 	m.Updating.Holds = map[catalog.PluginID]update.Hold{"acme/mailer": {By: "ada", At: now.Add(-26 * time.Hour), Until: now.Add(48 * time.Hour), Why: "fair week", Pin: true, Version: "2.1.0"}}
-	m.Offered[0].Decision = update.Decision{Verdict: update.Held, Why: []string{"held by ada: fair week"}}
+	m.Offered[0].Decision = update.Policy{}.Decide(update.Input{Now: now, Hold: new(m.Updating.Holds["acme/mailer"]), To: m.Offered[0].To})
 }

@@ -64,7 +64,7 @@ func slug(s install.State) string { return strings.ReplaceAll(string(s), " ", "-
 // running adds an operation. percent is of the download; negative: its size is unknown.
 func running(s install.State, percent int64) func(*storetest.Market) {
 	return func(m *storetest.Market) {
-		op := install.Operation{ID: "t9", Title: "Install Backup 2.1.0 and 1 dependency", Actor: "ada", State: s, Plugin: "acme/backup", Plugins: []catalog.PluginID{"acme/backup", "north/alerts"}, Started: now.Add(-40 * time.Second)}
+		op := install.Operation{ID: "t9", Title: storetest.InstallBackup().String(), Says: storetest.InstallBackup(), Actor: "ada", State: s, Plugin: "acme/backup", Plugins: []catalog.PluginID{"acme/backup", "north/alerts"}, Started: now.Add(-40 * time.Second)}
 		if percent >= 0 {
 			op.Done, op.Total = percent, 100
 		}

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"fmt"
+	"time"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace/store/storetest"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 )
 
@@ -25,47 +25,36 @@ func planStories() []story {
 			p.Consents = nil
 		}))},
 		story{ID: "plan-signer", Name: "Update by another signer", Path: "plans", Form: more, Set: with(wider, plan(func(p *install.Plan) {
-			p.Consents = []install.Need{{ID: "acme/mailer signer", Plugin: "acme/mailer", Kind: install.NeedSigner, Risk: sandbox.RiskHigh, Sentence: "Releases of Mailer are signed by somebody else from now on.", New: true}}
+			p.Consents = []install.Need{{ID: "acme/mailer signer", Plugin: "acme/mailer", Kind: install.NeedSigner, Risk: sandbox.RiskHigh, Says: phrase.Of("install.signer.changed", "Was signed by {0} so far, and now by {1}.", "key:5d41402abc4b2a76b9719d911017c592", "key:7d793037a0760186574b0282f2f435e7"), New: true}}
 		}))},
 		story{ID: "plan-warnings", Name: "With warnings", Path: "plans", Form: ask, Set: with(plan(func(p *install.Plan) {
-			p.Warnings = []string{"SA-2026-7 warns of acme/backup 2.1.0: leaks keys into the log.", "The update converts your data; going back restores it as it was."}
+			storetest.Titled(p, p.Says, phrase.Of("resolve.blocked", "{0} is blocked: {1}", "acme/alerts 2.1.0", "SA-2026-7"),
+				phrase.Of("resolve.stayed", "{0} is pinned at {1} and was not updated{2}", "kiln/postgres", "2.1.0", phrase.Phrase{}))
 		}))},
 		story{ID: "plan-remove", Name: "Remove", Path: "plans", Form: form("do", "remove", "plugin", "north/metrics"), Set: with(func(m *storetest.Market) {
 			is := m.Here[0]
-			m.Next = &install.Plan{Base: 4, Title: "Remove Metrics 2.1.0", Steps: []install.Step{{Action: install.ActRemove, Release: m.Listed["north/metrics"].Releases[0], Source: "main", From: &is, Root: true, Why: "you asked for it"}}}
+			m.Next = &install.Plan{Base: 4, Says: phrase.Of("title.remove", "Remove {0}", "Metrics"), Steps: []install.Step{{Action: install.ActRemove, Release: m.Listed["north/metrics"].Releases[0], Source: "main", From: &is, Root: true, Because: storetest.Asked()}}}
 		})},
 		story{ID: "plan-rollback", Name: "Go back", Path: "plans", Form: form("do", "rollback", "generation", "3"), Set: with(func(m *storetest.Market) {
 			is := m.Here[1]
-			m.Next = &install.Plan{Base: 4, Rollback: 3, Title: "Go back to restore point 3", Warnings: []string{"Data of acme/mailer is as it was then; what came since is lost."}, Steps: []install.Step{
-				{Action: install.ActDowngrade, Release: m.Listed["acme/mailer"].Releases[2], Source: "main", From: &is, Root: true, Why: "as it was"},
-				{Action: install.ActReplace, Release: m.Listed["acme/storage"].Releases[0], Source: "main", From: &m.Here[2], Why: "as it was"},
+			m.Next = &install.Plan{Base: 4, Rollback: 3, Says: phrase.Of("title.rollback", "Go back to generation {0}", "3"), Warnings: []string{""}, Cautions: []phrase.Phrase{phrase.Of("install.data.back", "{0} goes back to its data of {1}; what it has written since is not taken along", "acme/mailer", now.Add(-960*time.Hour))}, Steps: []install.Step{
+				{Action: install.ActDowngrade, Release: m.Listed["acme/mailer"].Releases[2], Source: "main", From: &is, Root: true, Because: phrase.Of("install.because.has", "generation {0} has it", "3")},
+				{Action: install.ActReplace, Release: m.Listed["acme/storage"].Releases[0], Source: "main", From: &m.Here[2], Because: phrase.Of("install.because.has", "generation {0} has it", "3")},
 			}}
 		})},
 		story{ID: "plan-downgrade", Name: "An older version", Path: "plans", Form: form("do", "install", "plugin", "acme/mailer", "version", "1.9.0"), Set: with(func(m *storetest.Market) {
 			is := m.Here[1]
-			m.Next = &install.Plan{Base: 4, Title: "Mailer to 1.9.0", Steps: []install.Step{{Action: install.ActDowngrade, Release: m.Listed["acme/mailer"].Releases[2], Source: "main", From: &is, Root: true, Why: "you asked for it"}}}
+			m.Next = &install.Plan{Base: 4, Says: phrase.Of("title.downgrade", "Downgrade {0} to {1}", "Mailer", "1.9.0"), Steps: []install.Step{{Action: install.ActDowngrade, Release: m.Listed["acme/mailer"].Releases[2], Source: "main", From: &is, Root: true, Because: storetest.Asked()}}}
 		})},
 		story{ID: "plan-keep", Name: "A dependency that shall stay", Path: "plans", Form: form("do", "install", "plugin", "acme/storage"), Set: with(func(m *storetest.Market) {
 			is := m.Here[2]
-			m.Next = &install.Plan{Base: 4, Title: "Keep Object Storage 2.1.0", Steps: []install.Step{{Action: install.ActKeep, Release: m.Listed["acme/storage"].Releases[0], Source: "main", From: &is, Root: true, Why: "you asked for it"}}}
+			m.Next = &install.Plan{Base: 4, Says: phrase.Of("title.keep", "Keep {0} {1}", "Object Storage", "2.1.0"), Steps: []install.Step{{Action: install.ActKeep, Release: m.Listed["acme/storage"].Releases[0], Source: "main", From: &is, Root: true, Because: storetest.Asked()}}}
 		})},
 		story{ID: "plan-all", Name: "Update all", Path: "plans", Form: form("do", "update-all"), Set: with(everything)},
-		story{ID: "plan-empty", Name: "Nothing has to change", Path: "plans", Form: form("do", "update-all"), Set: with(plan(func(p *install.Plan) { *p = install.Plan{Base: 4, Title: "Nothing to update"} }))},
-		story{ID: "plan-conflict", Name: "No way that fits", Path: "plans", Form: ask, Status: 409, Set: with(func(m *storetest.Market) { m.PlanErr = conflict() })},
-		story{ID: "plan-conflict-dialog", Name: "The same in a dialog", Path: "p/acme/backup", Press: `.souk-hero-act form[data-consent] button`, Set: with(func(m *storetest.Market) { m.PlanErr = conflict() })},
+		story{ID: "plan-empty", Name: "Nothing has to change", Path: "plans", Form: form("do", "update-all"), Set: with(plan(func(p *install.Plan) { *p = install.Plan{Base: 4, Says: phrase.Of("title.nothing", "Nothing to do")} }))},
+		story{ID: "plan-conflict", Name: "No way that fits", Path: "plans", Form: ask, Status: 409, Set: with(func(m *storetest.Market) { m.PlanErr = storetest.Clash() })},
+		story{ID: "plan-conflict-dialog", Name: "The same in a dialog", Path: "p/acme/backup", Press: `.souk-hero-act form[data-consent] button`, Set: with(func(m *storetest.Market) { m.PlanErr = storetest.Clash() })},
 	)
-}
-
-func conflict() *resolve.Conflict {
-	return &resolve.Conflict{
-		Summary: "Cannot install Backup 2.1.0.",
-		Lines: []resolve.Line{
-			{Text: "acme/backup 2.1.0 needs acme/storage ^2.0", Label: 1}, {Text: "kiln/postgres 2.1.0, which is installed, needs acme/storage ^1.4", Label: 2},
-			{Depth: 1, Text: "no version of acme/storage fits both (1) and (2)"},
-		},
-		Suggestions: []resolve.Suggestion{{Text: "update kiln/postgres to 2.2.0", Result: "acme/storage 2.1.0, kiln/postgres 2.2.0"}, {Text: "install acme/backup 2.0.3", Result: "works with acme/storage 1.4.8"}},
-		RuledOut:    []string{"acme/backup 1.9.0 was yanked (data loss on upgrade)"},
-	}
 }
 
 // plan changes the plan that is made.
@@ -79,14 +68,14 @@ func wider(m *storetest.Market) { m.Next = storetest.MailerPlan(m) }
 // everything is the plan of an update of all: one asks for more, one brings another.
 func everything(m *storetest.Market) {
 	p := storetest.MailerPlan(m)
-	p.Title = "Update 3 plugins"
+	p.Says = phrase.Of("title.update.many", "Update {0} plugins", 3)
 	for i, id := range []catalog.PluginID{"north/metrics", "acme/storage"} {
 		from := m.Here[2*i]
 		from.Version = "2.0.3"
 		r := m.Listed[id].Releases[0]
-		p.Steps = append(p.Steps, install.Step{Action: install.ActUpdate, Release: r, Source: "main", From: &from, Root: i == 0, Why: fmt.Sprintf("%s is newer", r.Version)})
+		p.Steps = append(p.Steps, install.Step{Action: install.ActUpdate, Release: r, Source: "main", From: &from, Root: i == 0, Because: phrase.Of("resolve.because.update", "you asked for its update")})
 		p.Download += r.Size
 	}
-	p.Warnings = []string{"kiln/postgres is held by ada and stays at 1.9.0."}
+	storetest.Titled(p, p.Says, phrase.Of("resolve.stayed", "{0} is pinned at {1} and was not updated{2}", "kiln/postgres", "1.9.0", phrase.Phrase{}))
 	m.Next = p
 }

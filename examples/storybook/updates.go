@@ -6,6 +6,7 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace/store/storetest"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/update"
 )
 
@@ -18,10 +19,10 @@ func updatesStories() []story {
 		story{ID: "updates", Name: "One that needs a decision", Path: path},
 		story{ID: "updates-viewer", Name: "Somebody who may only look", Path: path, Set: as(viewer)},
 		story{ID: "updates-several", Name: "Several, with every kind of fact", Path: path, Set: with(offers)},
-		story{ID: "updates-wait", Name: "One that waits", Path: path, Set: with(decided(update.Decision{Verdict: update.Wait, Why: []string{"it was published 3 hours ago; the policy waits for 48"}}))},
+		story{ID: "updates-wait", Name: "One that waits", Path: path, Set: with(decided(storetest.Decided(update.Wait, time.Time{}, young())))},
 		story{ID: "updates-held", Name: "One that is held", Path: path, Set: with(held)},
 		story{ID: "updates-running", Name: "One is being updated", Path: path, Set: with(running(install.StateDownloading, 70), func(m *storetest.Market) {
-			m.Running[0].Title, m.Running[0].Plugins = "Update Mailer to 2.1.0", []catalog.PluginID{"acme/mailer"}
+			m.Running[0].Says, m.Running[0].Plugins = storetest.UpdateMailer(), []catalog.PluginID{"acme/mailer"}
 		})},
 		story{ID: "updates-frozen", Name: "Automatic updates are paused", Path: path, Set: with(func(m *storetest.Market) { m.Updating.Frozen = true })},
 		story{ID: "updates-tried-out", Name: "A new plugin that was taken out again", Path: path, Set: with(func(m *storetest.Market) {
@@ -52,10 +53,15 @@ func offers(m *storetest.Market) {
 		m.Here = append(m.Here, i)
 	}
 	m.Offered = []update.Offer{
-		make("kiln/postgres", update.Decision{Verdict: update.Auto, Why: []string{"it closes a security problem"}}, update.RiskDiff{Security: []string{"SA-2026-7"}, Data: true}),
-		make("orbit/deploy", update.Decision{Verdict: update.Wait, Until: now.Add(30 * time.Hour), Why: []string{"it was published 3 hours ago; the policy waits for 48"}}, update.RiskDiff{Major: true, Dependencies: []catalog.PluginID{"kiln/redis", "north/alerts"}}),
+		make("kiln/postgres", storetest.Decided(update.Auto, time.Time{}, phrase.Of("update.now", "The policy allows it now.")), update.RiskDiff{Security: []string{"SA-2026-7"}, Data: true}),
+		make("orbit/deploy", storetest.Decided(update.Wait, now.Add(45*time.Hour), young()), update.RiskDiff{Major: true, Dependencies: []catalog.PluginID{"kiln/redis", "north/alerts"}}),
 		wide,
-		make("harbor/firewall", update.Decision{Verdict: update.Ask, Why: []string{"another signer", "native code"}}, update.RiskDiff{Signer: true, Native: true, Breaking: true, Dependencies: []catalog.PluginID{"kiln/redis"}}),
+		make("harbor/firewall", storetest.Decided(update.Ask, time.Time{}, phrase.Of("update.signer", "Somebody else signs for it than for the installed version."), phrase.Of("update.native", "It brings native code, which the installed version does not have.")), update.RiskDiff{Signer: true, Native: true, Breaking: true, Dependencies: []catalog.PluginID{"kiln/redis"}}),
 		make("north/alerts", update.Decision{Verdict: update.Auto}, update.RiskDiff{}),
 	}
+}
+
+// young is why a release waits that came out three hours ago.
+func young() phrase.Phrase {
+	return phrase.Of("update.young", "It has to be out for {0}, until {1}.", phrase.Of("age.days", "{0} days", 2), now.Add(45*time.Hour))
 }

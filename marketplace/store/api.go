@@ -367,9 +367,9 @@ func (h *shop) apiUpdates(w http.ResponseWriter, r *http.Request, _ Actor) error
 		return err
 	}
 	out := []offerJSON{}
-	state, policy := h.m.UpdateState(), h.m.UpdatePolicy()
+	state := h.m.UpdateState()
 	for _, o := range offers {
-		j := offerJSON{o.Plugin, o.From.Version, versionOf(o.To), string(o.Decision.Verdict), o.Decision.Until, notNil(h.reasons(o, state, policy)), o.Risk.Wider, []string{}}
+		j := offerJSON{o.Plugin, o.From.Version, versionOf(o.To), string(o.Decision.Verdict), o.Decision.Until, notNil(h.reasons(o, state)), o.Risk.Wider, []string{}}
 		for _, c := range append(o.Risk.Permissions.Added[:len(o.Risk.Permissions.Added):len(o.Risk.Permissions.Added)], o.Risk.Permissions.Widened...) {
 			j.Added = append(j.Added, string(c.Permission))
 		}
@@ -398,7 +398,7 @@ func (h *shop) apiHistory(w http.ResponseWriter, _ *http.Request, _ Actor) error
 	points := []apiGeneration{}
 	for i, g := range generations {
 		at := h.point(g, generations[0], i == 0)
-		p := apiGeneration{g.N, g.Time, g.Actor, g.Reason, map[catalog.PluginID]string{}, at.Current, notNil(at.Lines), notNil(at.Lost), notNil(at.Barred), at.Yet}
+		p := apiGeneration{g.N, g.Time, g.Actor, h.said(g.Says, g.Reason), map[catalog.PluginID]string{}, at.Current, notNil(at.Lines), notNil(at.Lost), notNil(at.Barred), at.Yet}
 		for id, in := range g.Plugins {
 			p.Plugins[id] = in.Version
 		}

@@ -118,14 +118,14 @@ type consentJSON struct {
 }
 
 func (h *shop) planOf(ctx context.Context, p *install.Plan) planJSON {
-	out := planJSON{p.ID(), p.Title, p.Base, p.Rollback, p.Download, []stepJSON{}, []consentJSON{}, notNil(p.Warnings), []catalog.PluginID{}, nil}
+	out := planJSON{p.ID(), h.planTitle(p), p.Base, p.Rollback, p.Download, []stepJSON{}, []consentJSON{}, notNil(h.planWarnings(p)), []catalog.PluginID{}, nil}
 	if all, ok := h.wholes.get(out.ID); ok {
 		for _, s := range h.skips(ctx, p, all) {
 			out.Skipped = append(out.Skipped, skippedJSON{s.Plugin, s.Version, s.Why})
 		}
 	}
 	for _, s := range p.Steps {
-		j := stepJSON{Action: s.Action, Plugin: s.Release.Plugin, Version: s.Release.Version, Digest: string(s.Release.Digest), Source: s.Source, Root: s.Root, Why: s.Why}
+		j := stepJSON{Action: s.Action, Plugin: s.Release.Plugin, Version: s.Release.Version, Digest: string(s.Release.Digest), Source: s.Source, Root: s.Root, Why: h.said(s.Because, s.Why)}
 		if s.From != nil {
 			j.From = s.From.Version
 			if s.From.Enabled && s.Action != install.ActRemove && s.Action != install.ActKeep {
@@ -135,7 +135,7 @@ func (h *shop) planOf(ctx context.Context, p *install.Plan) planJSON {
 		out.Steps = append(out.Steps, j)
 	}
 	for _, n := range p.Consents {
-		out.Consents = append(out.Consents, consentJSON{n.ID, n.Plugin, n.Kind, string(n.Ruling.Permission), n.Risk.String(), n.Sentence, n.Optional, n.New})
+		out.Consents = append(out.Consents, consentJSON{n.ID, n.Plugin, n.Kind, string(n.Ruling.Permission), n.Risk.String(), h.said(n.Says, n.Sentence), n.Optional, n.New})
 	}
 	return out
 }
@@ -235,7 +235,7 @@ func (h *shop) operationJSON(op install.Operation) operationJSON {
 		items = append(items, itemJSON{i.Plugin, i.Action, i.From, i.To, i.Status, i.Word})
 	}
 	return operationJSON{
-		op.ID, op.Plan, op.Title, op.Actor, op.State, v.Word, v.Progress, v.Percent, op.Plugin, notNil(op.Plugins),
+		op.ID, op.Plan, v.Title, op.Actor, op.State, v.Word, v.Progress, v.Percent, op.Plugin, notNil(op.Plugins),
 		op.Done, op.Total, op.Started, op.Ended, op.Restored, v.Final, v.Verdict, notNil(op.Log), v.Problem, v.Can, retry, items, v.Mark,
 	}
 }

@@ -74,7 +74,7 @@ func (h *shop) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
 	}
 	for _, s := range c.State.Soaks {
 		if s.Until.After(h.o.Now()) {
-			c.Soaks = append(c.Soaks, soakRow{oneLine(s.Title, 200), s.Until})
+			c.Soaks = append(c.Soaks, soakRow{oneLine(h.said(s.Says, s.Title), 200), s.Until})
 		}
 	}
 	offers, err := h.m.Offers(r.Context())
@@ -84,7 +84,7 @@ func (h *shop) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
 	}
 	for _, o := range offers {
 		row := h.offerRow(on, a, o, c.State)
-		row.Why = h.reasons(o, c.State, policy)
+		row.Why = h.reasons(o, c.State)
 		c.Rows = append(c.Rows, row)
 	}
 	for _, f := range c.State.Failures {
@@ -162,8 +162,8 @@ func (h *shop) offerRow(on panel, a Actor, o update.Offer, state update.State) o
 func (h *shop) sentence(p sandbox.Permission) (string, sandbox.Risk) {
 	if set, err := sandbox.NewSet(p); err == nil {
 		for _, r := range h.m.Policy().Decide(set, sandbox.Consent{}).Rulings {
-			return r.Sentence, r.Risk
+			return h.ruling(r).Sentence, r.Risk
 		}
 	}
-	return sandbox.Explain(p)
+	return h.allows(p)
 }

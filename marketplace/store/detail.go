@@ -199,7 +199,7 @@ func (h *shop) rules(m catalog.Manifest, here *install.Installed) []rule {
 	}
 	var out []rule
 	for _, r := range h.m.Policy().Decide(all, given).Rulings {
-		line := rule{Ruling: r}
+		line := rule{Ruling: h.ruling(r)}
 		if i := slices.IndexFunc(m.Permissions, func(q catalog.PermissionRequest) bool { return q.Permission() == r.Permission }); i >= 0 {
 			line.Reason, line.Optional = oneLine(m.Permissions[i].Reason, 500), m.Permissions[i].Optional
 		}

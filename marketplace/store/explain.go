@@ -121,7 +121,7 @@ func (h *shop) explain(err error) problem {
 		p.kind, p.Status = "refused", http.StatusUnprocessableEntity
 	case errors.As(err, &dead):
 		p.kind, p.Status = "conflict", http.StatusConflict
-		p.Conflict = &conflict{dead.Summary, notNil(dead.Lines), notNil(dead.Suggestions), notNil(dead.RuledOut)}
+		p.Conflict = h.clash(dead)
 	case errors.As(err, &tooBig):
 		p.kind, p.Status = "toobig", http.StatusRequestEntityTooLarge
 	default:
@@ -136,7 +136,7 @@ func (h *shop) explain(err error) problem {
 	p.Type = "urn:souk:problem:" + p.kind
 	p.Title, p.Detail, p.Next = h.text.T(key+".title"), h.text.T(key+".detail"), h.text.T(key+".next")
 	if p.Conflict != nil {
-		p.Detail = dead.Summary
+		p.Detail = p.Conflict.Summary
 	}
 	if p.kind == "internal" {
 		p.ID = rand.Text()[:10]
@@ -144,7 +144,7 @@ func (h *shop) explain(err error) problem {
 		h.o.Log.Error("internal error", "id", p.ID, "error", err)
 	}
 	if slices.Contains(telling, p.kind) {
-		p.Cause = oneLine(innermost(err).Error(), maxCause)
+		p.Cause = oneLine(h.cause(err), maxCause)
 	}
 	if who := concerned(err); who != "" {
 		p.Detail = h.text.T("problem.about", who, p.Detail)
@@ -163,6 +163,21 @@ func (h *shop) recorded(err error) problem {
 		kind: "recorded", Type: "urn:souk:problem:recorded", Status: http.StatusInternalServerError, Cause: oneLine(err.Error(), maxCause),
 		Title: h.text.T(key + ".title"), Detail: h.text.T(key + ".detail"), Next: h.text.T(key + ".next"),
 	}
+}
+
+// cause is what exactly went wrong: in the language of the pages where it is known in any,
+// and otherwise as it was found, in English.
+func (h *shop) cause(err error) string {
+	var says *sayError
+	var denied *install.DeniedError
+	switch {
+	case errors.As(err, &says):
+		return h.text.Say(says.says)
+	case errors.As(err, &denied):
+		r := h.ruling(denied.Ruling)
+		return h.text.T("denied.why", r.Sentence, r.Why)
+	}
+	return innermost(err).Error()
 }
 
 // innermost leaves out what [concerned] says already: which release it was about.

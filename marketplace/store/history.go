@@ -76,7 +76,7 @@ func (h *shop) history(w http.ResponseWriter, r *http.Request, a Actor) error {
 // entryRow puts a finished change into words.
 func (h *shop) entryRow(e install.Entry) entryRow {
 	row := entryRow{Entry: e, Word: h.text.T("state." + string(e.State)), URL: h.url("operations", e.ID), Kind: "muted", Icon: "ban"}
-	row.Error = oneLine(e.Error, maxCause)
+	row.Title, row.Error = h.said(e.Says, e.Title), oneLine(e.Error, maxCause)
 	switch e.State {
 	case install.StateDone:
 		row.Kind, row.Icon = "ok", "circle-check"
@@ -108,6 +108,7 @@ func (h *shop) step(a install.Action, id catalog.PluginID, from, to string) stri
 // and whether it is possible at all.
 func (h *shop) point(g, now install.Generation, current bool) point {
 	p := point{Generation: g, Current: current}
+	p.Reason = h.said(g.Says, g.Reason)
 	if current {
 		return p
 	}

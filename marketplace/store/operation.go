@@ -48,6 +48,7 @@ type operationPage struct {
 // operationView works out how an operation is shown.
 func (h *shop) operationView(op install.Operation) operationView {
 	v := operationView{Operation: op, Word: h.text.T("state." + string(op.State)), Percent: -1, Final: op.State.Final()}
+	v.Title = h.said(op.Says, op.Title)
 	v.Can = slices.Contains(way[:slices.Index(way, install.StateStarting)], op.State)
 	at := slices.Index(way, op.State)
 	reached := at
@@ -125,7 +126,7 @@ func (h *shop) operation(w http.ResponseWriter, r *http.Request, a Actor) error 
 	}
 	v.Earlier = v.Final && op.Plan == ""
 	_, v.Retry = h.again(op)
-	h.show(w, r, a, http.StatusOK, "operation", &page{Title: op.Title, Nav: "history", Content: v, Refresh: !v.Final})
+	h.show(w, r, a, http.StatusOK, "operation", &page{Title: v.Title, Nav: "history", Content: v, Refresh: !v.Final})
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace/store/storetest"
 	"github.com/souk-dev/souk/marketplace/ui"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/update"
 	"github.com/souk-dev/souk/verify"
 )
@@ -53,7 +54,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 	}
 	held := func(m *market) {
 		m.Updating.Holds = map[catalog.PluginID]update.Hold{"acme/mailer": {By: "ada", At: now, Until: now.Add(48 * time.Hour), Why: "fair week", Pin: true, Version: "2.1.0"}}
-		m.Offered[0].Decision = update.Decision{Verdict: update.Held, Why: []string{"held by ada"}}
+		m.Offered[0].Decision = update.Policy{}.Decide(update.Input{Now: now, Hold: new(m.Updating.Holds["acme/mailer"]), To: m.Offered[0].To})
 	}
 	none := func(*market) {}
 	for _, c := range []struct {
@@ -169,9 +170,9 @@ func TestTextsByPublishersStayText(t *testing.T) {
 	m.Entries[0].Title, m.Entries[0].Error, m.Entries[0].Actor = attack, attack, attack
 	m.Sick["acme/mailer"] = fmt.Errorf("%s", attack)
 	m.Running[0].Log, m.Running[0].Title = []string{attack}, attack
-	m.Offered[0].Notes[0].Text, m.Offered[0].Decision.Why = attack, []string{attack}
+	m.Offered[0].Notes[0].Text, m.Offered[0].Decision = attack, storetest.Decided(update.Ask, now, phrase.Raw(attack))
 	m.Next = backupPlan(m)
-	m.Next.Steps[1].Why, m.Next.Warnings = attack, []string{attack}
+	storetest.Titled(m.Next, phrase.Raw(attack), phrase.Raw(attack)).Steps[1] = storetest.Because(m.Next.Steps[1], phrase.Raw(attack))
 	m.Made = map[string]*install.Plan{m.Next.ID(): m.Next}
 	h := shop(t, m, admin)
 	for _, path := range []string{"", "?q=" + "%22%3E%3Cscript%3Ealert(1)%3C/script%3E", "p/acme/backup", "p/acme/backup/permissions", "p/acme/backup/versions", "p/acme/backup/security", "installed", "updates", "history", "settings", "operations/t3", "plans/" + m.Next.ID()} {

@@ -11,11 +11,14 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 )
 
 type planPage struct {
 	*install.Plan
+	Title    string
+	Warnings []string
 	ID       string
 	Steps    []planStep
 	Needs    []planNeed // to be agreed to: new ones first, then the riskiest
@@ -46,6 +49,7 @@ type needGroup struct {
 
 type planStep struct {
 	install.Step
+	Why       string // in the language of the pages
 	Name      string
 	Publisher string
 	Signers   []string
@@ -147,12 +151,12 @@ func (h *shop) showPlan(w http.ResponseWriter, r *http.Request, a Actor, p *inst
 		problem := h.explain(why)
 		v.Problem, status = &problem, problem.Status
 	}
-	h.show(w, r, a, status, "plan", &page{Title: p.Title, Notices: h.shelfNotices(), Content: v})
+	h.show(w, r, a, status, "plan", &page{Title: v.Title, Notices: h.shelfNotices(), Content: v})
 }
 
 // planView works out how a plan is shown.
 func (h *shop) planView(p *install.Plan, a Actor) planPage {
-	v := planPage{Plan: p, ID: p.ID(), ReadOnly: !a.Install, Back: h.url(), Verb: "apply"}
+	v := planPage{Plan: p, Title: h.planTitle(p), Warnings: h.planWarnings(p), ID: p.ID(), ReadOnly: !a.Install, Back: h.url(), Verb: "apply"}
 	names := map[catalog.PluginID]string{}
 	for _, s := range p.Steps {
 		name := oneLine(s.Release.Manifest.Name, 200)
@@ -160,7 +164,7 @@ func (h *shop) planView(p *install.Plan, a Actor) planPage {
 			name = string(s.Release.Plugin)
 		}
 		names[s.Release.Plugin] = name
-		step := planStep{Step: s, Name: name, Publisher: s.Release.Plugin.Publisher()}
+		step := planStep{Step: s, Why: h.said(s.Because, s.Why), Name: name, Publisher: s.Release.Plugin.Publisher()}
 		if q, err := h.m.Plugin(s.Release.Plugin); err == nil { // no longer listed: its id says enough
 			if q.Publisher.Name != "" {
 				step.Publisher = oneLine(q.Publisher.Name, 100)
@@ -175,12 +179,12 @@ func (h *shop) planView(p *install.Plan, a Actor) planPage {
 		}
 		for _, g := range s.Decision.Rulings {
 			if g.Verdict == sandbox.Granted && s.Action != install.ActRemove {
-				step.Granted = append(step.Granted, g)
+				step.Granted = append(step.Granted, h.ruling(g))
 			}
 		}
 		v.Granted += len(step.Granted)
 		for _, gone := range s.Diff.Removed {
-			sentence, _ := sandbox.Explain(gone.Permission)
+			sentence, _ := h.allows(gone.Permission)
 			step.Dropped = append(step.Dropped, sentence)
 		}
 		if !s.Root && s.Action != install.ActRemove {
@@ -269,6 +273,7 @@ func (g needGroup) risk() int {
 
 // need adds to a consent what a person wants to know beside it.
 func (h *shop) need(p *install.Plan, n install.Need, name string) planNeed {
+	n.Sentence = h.said(n.Says, n.Sentence)
 	out := planNeed{Need: n, Name: name, Tick: n.Optional || n.Risk == sandbox.RiskHigh || n.Kind == install.NeedSigner || n.Kind == install.NeedRevoked}
 	if name == "" {
 		out.Name = string(n.Plugin)
@@ -286,7 +291,7 @@ func (h *shop) need(p *install.Plan, n install.Need, name string) planNeed {
 		}
 		for _, w := range s.Diff.Widened {
 			if w.Permission == n.Ruling.Permission && w.Was != "" {
-				out.Was, _ = sandbox.Explain(w.Was)
+				out.Was, _ = h.allows(w.Was)
 			}
 		}
 		for _, q := range s.Release.Manifest.Permissions {
@@ -346,7 +351,7 @@ func (h *shop) apply(r *http.Request, a Actor, consents []string) (install.Opera
 	}
 	for _, n := range p.Consents {
 		if !n.Optional && !slices.Contains(consents, n.ID) {
-			return install.Operation{}, p, fmt.Errorf("%w: %s", install.ErrConsent, oneLine(n.Sentence, maxCause))
+			return install.Operation{}, p, &sayError{install.ErrConsent, phrase.Raw(h.said(n.Says, n.Sentence))}
 		}
 	}
 	op, err := h.m.Apply(r.Context(), p.ID(), install.Approval{Actor: a.Name, Consents: consents})

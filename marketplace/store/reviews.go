@@ -260,10 +260,10 @@ func review(v url.Values) (form reviewForm, err error) {
 
 func checkReview(stars int, text string) error {
 	if stars < 1 || stars > 5 {
-		return fmt.Errorf("%w: choose one to five stars", errRequest)
+		return wrong("review.wrong.stars", "choose one to five stars")
 	}
 	if n := utf8.RuneCountInString(text); n > maxReview {
-		return fmt.Errorf("%w: the text has %d characters, more than %d", errRequest, n, maxReview)
+		return wrong("review.wrong.long", "the text has {0} characters, more than {1}", n, maxReview)
 	}
 	return nil
 }
@@ -389,13 +389,13 @@ func (h *shop) sendReport(w http.ResponseWriter, r *http.Request, a Actor) error
 
 func (h *shop) checkReport(reason, text string) error {
 	if !slices.Contains(h.o.Community.Reasons(), reason) {
-		return fmt.Errorf("%w: choose a reason", errRequest)
+		return wrong("report.wrong.reason", "choose a reason")
 	}
 	switch n := utf8.RuneCountInString(strings.TrimSpace(text)); {
 	case n == 0:
-		return fmt.Errorf("%w: say what you saw", errRequest)
+		return wrong("report.wrong.text", "say what you saw")
 	case n > maxReason:
-		return fmt.Errorf("%w: the text has %d characters, more than %d", errRequest, n, maxReason)
+		return wrong("review.wrong.long", "the text has {0} characters, more than {1}", n, maxReason)
 	}
 	return nil
 }

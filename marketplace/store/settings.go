@@ -81,8 +81,8 @@ func (h *shop) settingsPage(a Actor) settingsPage {
 	c := settingsPage{ReadOnly: !a.Install, MaySync: a.Administer, MayChange: a.Administer, Account: h.accountOf(a)}
 	c.Sources = h.sourceRows()
 	policy := h.m.Policy()
-	c.Allowed = policy.Decide(policy.Allow, sandbox.Consent{}).Rulings
-	c.Denied = policy.Decide(policy.Deny, sandbox.Consent{}).Rulings
+	c.Allowed = h.allRuled(policy.Decide(policy.Allow, sandbox.Consent{}).Rulings)
+	c.Denied = h.allRuled(policy.Decide(policy.Deny, sandbox.Consent{}).Rulings)
 	c.State = h.m.UpdateState()
 	c.Updates = h.updateSettings(c.State)
 	installed := h.m.Installed()

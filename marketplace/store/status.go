@@ -205,7 +205,7 @@ func (h *shop) forbidden(p catalog.Plugin, r catalog.Release) string {
 	}
 	for _, d := range h.m.Policy().Decide(all, sandbox.Consent{}).Denied() {
 		if !optional.Has(d.Permission) {
-			return h.text.T("unavailable.policy", d.Sentence)
+			return h.text.T("unavailable.policy", h.ruling(d).Sentence)
 		}
 	}
 	return ""

@@ -224,7 +224,7 @@ func (m *Market) Apply(_ context.Context, planID string, a install.Approval) (in
 		return install.Operation{}, m.ApplyErr
 	}
 	m.Applied = append(m.Applied, a)
-	op := install.Operation{ID: fmt.Sprintf("tx-%d", len(m.Applied)), Plan: planID, Title: m.Made[planID].Title, Actor: a.Actor, State: install.StateQueued, Started: Now}
+	op := install.Operation{ID: fmt.Sprintf("tx-%d", len(m.Applied)), Plan: planID, Title: m.Made[planID].Title, Says: m.Made[planID].Says, Actor: a.Actor, State: install.StateQueued, Started: Now}
 	for _, s := range m.Made[planID].Steps {
 		op.Plugins = append(op.Plugins, s.Release.Plugin)
 	}

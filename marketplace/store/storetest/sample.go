@@ -13,6 +13,7 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/mirror"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/update"
 	"github.com/souk-dev/souk/verify"
@@ -146,11 +147,11 @@ func NewMarket() *Market {
 	m.Offered = []update.Offer{{
 		Plugin: "acme/mailer", Name: "Mailer", Source: "main", From: m.Here[1], To: mailer.Releases[0],
 		Notes: []update.Note{{Version: "2.1.0", Published: mailer.Releases[0].Published, Text: "- New: **any** mail server\n- Templates in 12 languages"}},
-		Risk:  update.RiskDiff{Wider: true, Permissions: sandbox.Diff{Added: []sandbox.Change{{Permission: "fs.read:/etc/ssl"}}, Widened: []sandbox.Change{{Permission: "net.out:*:*", Was: "net.out:smtp.example.org:587"}}}}, Decision: update.Decision{Verdict: update.Ask, Why: []string{"it asks for more than was agreed to"}},
+		Risk:  update.RiskDiff{Wider: true, Permissions: sandbox.Diff{Added: []sandbox.Change{{Permission: "fs.read:/etc/ssl"}}, Widened: []sandbox.Change{{Permission: "net.out:*:*", Was: "net.out:smtp.example.org:587"}}}}, Decision: Decided(update.Ask, time.Time{}, phrase.Of("update.wider", "It asks for more permissions than were granted.")),
 	}}
 	m.Entries = []install.Entry{
-		{Transaction: install.Transaction{ID: "t3", From: 4, To: 4, Title: "Update Mailer to 2.1.0", Actor: "the updater", Started: Now.Add(-3 * time.Hour), Ended: Now.Add(-3*time.Hour + time.Minute)}, State: install.StateFailed, Error: "health check failed: connection refused by 10.0.0.5:25", Changes: []install.HistoryStep{{Action: install.ActUpdate, Plugin: "acme/mailer", From: "2.0.3", To: "2.1.0"}}},
-		{Transaction: install.Transaction{ID: "t2", From: 3, To: 4, Title: "Install Metrics 2.1.0", Actor: "ada", Started: Now.Add(-9 * 24 * time.Hour), Ended: Now.Add(-9 * 24 * time.Hour)}, State: install.StateDone, Changes: []install.HistoryStep{{Action: install.ActInstall, Plugin: "north/metrics", To: "2.1.0"}}},
+		{Transaction: install.Transaction{ID: "t3", From: 4, To: 4, Title: UpdateMailer().String(), Says: UpdateMailer(), Actor: "the updater", Started: Now.Add(-3 * time.Hour), Ended: Now.Add(-3*time.Hour + time.Minute)}, State: install.StateFailed, Error: "health check failed: connection refused by 10.0.0.5:25", Changes: []install.HistoryStep{{Action: install.ActUpdate, Plugin: "acme/mailer", From: "2.0.3", To: "2.1.0"}}},
+		{Transaction: install.Transaction{ID: "t2", From: 3, To: 4, Title: InstallMetrics().String(), Says: InstallMetrics(), Actor: "ada", Started: Now.Add(-9 * 24 * time.Hour), Ended: Now.Add(-9 * 24 * time.Hour)}, State: install.StateDone, Changes: []install.HistoryStep{{Action: install.ActInstall, Plugin: "north/metrics", To: "2.1.0"}}},
 	}
 	m.Updating = update.State{LastRun: Now.Add(-3 * time.Hour), NextRun: Now.Add(3 * time.Hour), Failures: []update.Failure{{Ref: catalog.Ref{Plugin: "acme/mailer", Version: "2.1.0"}, Digest: mailer.Releases[0].Digest, Count: 1, Last: Now.Add(-3 * time.Hour), Next: Now.Add(5 * time.Hour), Error: "health check failed: connection refused"}}}
 	set := func(list ...install.Installed) map[catalog.PluginID]install.Installed {
@@ -162,10 +163,10 @@ func NewMarket() *Market {
 	}
 	old := m.Here[1]
 	old.Version, old.Digest, old.Data = "1.9.0", verify.DigestOf([]byte("acme/mailer1.9.0")), "data/acme/mailer/2"
-	m.Points = []install.Generation{{N: 4, Parent: 3, Plugins: set(m.Here...), Reason: "Install Metrics 2.1.0", Actor: "ada", Time: Now.Add(-9 * 24 * time.Hour)}, {N: 3, Parent: 2, Plugins: set(old, m.Here[2]), Reason: "Install Mailer 1.9.0 and 1 dependency", Actor: "ada", Time: Now.Add(-40 * 24 * time.Hour)}}
+	m.Points = []install.Generation{{N: 4, Parent: 3, Plugins: set(m.Here...), Reason: InstallMetrics().String(), Says: InstallMetrics(), Actor: "ada", Time: Now.Add(-9 * 24 * time.Hour)}, {N: 3, Parent: 2, Plugins: set(old, m.Here[2]), Reason: InstallMailer().String(), Says: InstallMailer(), Actor: "ada", Time: Now.Add(-40 * 24 * time.Hour)}}
 	m.Next = BackupPlan(m)
 	m.Running = []install.Operation{
-		{ID: "t3", Title: "Update Mailer to 2.1.0", Actor: "the updater", State: install.StateFailed, Failing: string(install.StateChecking), Plugins: []catalog.PluginID{"acme/mailer"}, Started: Now.Add(-3 * time.Hour), Ended: Now.Add(-3*time.Hour + time.Minute), Restored: true, Err: &install.Error{Op: "update", Phase: install.StateChecking, Ref: catalog.Ref{Plugin: "acme/mailer", Version: "2.1.0"}, Restored: true, Err: fmt.Errorf("%w: connection refused by 10.0.0.5:25", install.ErrUnhealthy)}, Log: []string{"acme/mailer 2.1.0 started", "health: connection refused by 10.0.0.5:25", "went back to 2.0.3"}},
+		{ID: "t3", Title: UpdateMailer().String(), Says: UpdateMailer(), Actor: "the updater", State: install.StateFailed, Failing: string(install.StateChecking), Plugins: []catalog.PluginID{"acme/mailer"}, Started: Now.Add(-3 * time.Hour), Ended: Now.Add(-3*time.Hour + time.Minute), Restored: true, Err: &install.Error{Op: "update", Phase: install.StateChecking, Ref: catalog.Ref{Plugin: "acme/mailer", Version: "2.1.0"}, Restored: true, Err: fmt.Errorf("%w: connection refused by 10.0.0.5:25", install.ErrUnhealthy)}, Log: []string{"acme/mailer 2.1.0 started", "health: connection refused by 10.0.0.5:25", "went back to 2.0.3"}},
 	}
 	return m
 }
@@ -177,14 +178,14 @@ func BackupPlan(m *Market) *install.Plan {
 	if err != nil {
 		panic(err)
 	}
-	p := &install.Plan{Base: 4, Title: "Install Backup 2.1.0 and 1 dependency", Download: b.Size + s.Size, Warnings: []string{}}
+	p := Titled(&install.Plan{Base: 4, Download: b.Size + s.Size}, InstallBackup())
 	d := m.Rules.Decide(all, sandbox.Consent{})
 	p.Steps = []install.Step{
-		{Action: install.ActInstall, Release: s, Source: "main", Why: "acme/backup 2.1.0 needs >=2.0"},
-		{Action: install.ActInstall, Release: b, Source: "main", Root: true, Why: "you asked for it", Decision: d},
+		Because(install.Step{Action: install.ActInstall, Release: s, Source: "main"}, Needed("acme/backup 2.1.0", ">=2.0")),
+		Because(install.Step{Action: install.ActInstall, Release: b, Source: "main", Root: true, Decision: d}, Asked()),
 	}
 	for _, r := range d.Needs() {
-		p.Consents = append(p.Consents, install.Need{ID: "acme/backup permission " + string(r.Permission), Plugin: "acme/backup", Kind: install.NeedPermission, Ruling: r, Risk: r.Risk, Sentence: r.Sentence, New: false})
+		p.Consents = append(p.Consents, install.Need{ID: "acme/backup permission " + string(r.Permission), Plugin: "acme/backup", Kind: install.NeedPermission, Ruling: r, Risk: r.Risk, Sentence: r.Sentence, Says: r.Says, New: false})
 	}
 	return p
 }
@@ -195,10 +196,10 @@ func MailerPlan(m *Market) *install.Plan {
 	from := m.Here[1]
 	wide := sandbox.MustSet("net.out:*:*", "secret:smtp-password")
 	d := m.Rules.Decide(wide, from.Consent)
-	p := &install.Plan{Base: 4, Title: "Update Mailer to 2.1.0", Download: rel.Size}
-	p.Steps = []install.Step{{Action: install.ActUpdate, Release: rel, Source: "main", Root: true, Why: "you asked for it", From: &from, Decision: d, Diff: m.Offered[0].Risk.Permissions}}
+	p := Titled(&install.Plan{Base: 4, Download: rel.Size}, UpdateMailer())
+	p.Steps = []install.Step{Because(install.Step{Action: install.ActUpdate, Release: rel, Source: "main", Root: true, From: &from, Decision: d, Diff: m.Offered[0].Risk.Permissions}, Asked())}
 	for _, r := range d.Needs() {
-		p.Consents = append(p.Consents, install.Need{ID: "acme/mailer permission " + string(r.Permission), Plugin: "acme/mailer", Kind: install.NeedPermission, Ruling: r, Risk: r.Risk, Sentence: r.Sentence, New: r.Risk == sandbox.RiskHigh, Optional: strings.HasPrefix(string(r.Permission), "secret")})
+		p.Consents = append(p.Consents, install.Need{ID: "acme/mailer permission " + string(r.Permission), Plugin: "acme/mailer", Kind: install.NeedPermission, Ruling: r, Risk: r.Risk, Sentence: r.Sentence, Says: r.Says, New: r.Risk == sandbox.RiskHigh, Optional: strings.HasPrefix(string(r.Permission), "secret")})
 	}
 	return p
 }
