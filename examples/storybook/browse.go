@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
@@ -76,7 +77,11 @@ func many(m *storetest.Market) {
 	for i := range 90 {
 		id := catalog.PluginID(fmt.Sprintf("bulk/tool-%02d", i))
 		p := m.Listed["north/metrics"]
-		p.ID, p.Name, p.Summary, p.Latest = id, fmt.Sprintf("Tool %d", i), "One of many.", "1.0.0"
+		p.ID, p.Name, p.Summary = id, fmt.Sprintf("Tool %d", i), "One of many."
+		p.Releases = slices.Clone(p.Releases)
+		for n := range p.Releases {
+			p.Releases[n].Plugin = id
+		}
 		p.Featured, p.Stats = false, catalog.Stats{ID: id, Downloads: int64(i), Rank: float64(i) / 100}
 		m.Listed[id] = p
 	}

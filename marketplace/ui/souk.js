@@ -170,10 +170,11 @@ async function search(form) {
 }
 
 function skeleton(box) {
-  const grid = box?.querySelector('.souk-grid');
+  const grid = box && [...box.querySelectorAll('.souk-grid')].pop();
   const shape = document.getElementById('souk-skeleton');
   if (!grid || !shape) return;
   box.setAttribute('aria-busy', 'true');
+  for (const section of box.querySelectorAll('section')) section.hidden = !section.contains(grid);
   grid.replaceChildren(...Array.from({ length: Math.max(4, grid.children.length) }, () => document.importNode(shape.content, true)));
 }
 
