@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -220,4 +221,58 @@ func TestGoingBackAllTheSame(t *testing.T) {
 	assert.Equal(t, install.StateDone, r.Wait(strings.TrimPrefix(w.Header().Get("Location"), "/plugins/operations/")).State)
 	assert.Equal(t, []string{"acme/backup@1.0.0"}, r.Versions())
 	assert.Equal(t, http.StatusBadRequest, do(r.handler, http.MethodPost, "/plugins/api/v1/plans", `{"update":["acme/backup"],"override":true}`, "Content-Type", asJSON).Code)
+}
+
+// TestSettingsSurviveARestart: a policy, a hold and a pause are what they were when the
+// panel starts again, and a second client reads the same.
+func TestSettingsSurviveARestart(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, sandbox.Policy{}, markettest.Plugin{Manifest: markettest.Manifest("acme/backup", "1.0.0")})
+	r.Install("acme/backup")
+	const at = "/plugins/api/v1/settings/updates"
+	tag := get(r.handler, at).Header().Get("ETag")
+	body := `{"mode":"auto","minAge":7200,"windows":[{"days":["sat","sun"],"from":"22:00","to":"02:30","zone":"UTC"}],"data":true,"rollbackData":true,"prerelease":["acme/backup"],"frozen":true}`
+	w := do(r.handler, http.MethodPut, at, body, "Content-Type", asJSON, "If-Match", tag)
+	require.Equal(t, http.StatusOK, w.Code, w.Body)
+	require.Equal(t, http.StatusSeeOther, post(r.handler, "/plugins/hold", url.Values{"plugin": {"acme/backup"}, "why": {"fair week"}}).Code)
+	before := get(r.handler, "/plugins/api/v1/settings").Body.String()
+	for _, s := range []string{`"zone":""`, `"minAge":7200`, `"from":"22:00","to":"02:30"`, `"frozen":true`, `"why":"fair week"`, `"preset":"custom"`} {
+		assert.Contains(t, before, s)
+	}
+	r.restart()
+	var was, is struct{ Updates, Holds any }
+	require.NoError(t, json.Unmarshal([]byte(before), &was))
+	require.NoError(t, json.Unmarshal(get(r.handler, "/plugins/api/v1/settings").Body.Bytes(), &is))
+	assert.Equal(t, was, is)
+	assert.Equal(t, w.Header().Get("ETag"), get(r.handler, at).Header().Get("ETag"), "what was read before the restart may still be changed")
+}
+
+// slowMarket has plugins that do not answer.
+type slowMarket struct{ *market }
+
+func (m slowMarket) Health(ctx context.Context, _ catalog.PluginID) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestPluginsThatDoNotAnswerHoldNothingUp: a page with cards waits a moment, and then not
+// again for a while; the page that is about health waits two seconds.
+func TestPluginsThatDoNotAnswerHoldNothingUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, err := store.New(slowMarket{newMarket()}, store.Options{Actor: func(*http.Request) (store.Actor, error) { return admin, nil }})
+		require.NoError(t, err)
+		took := func(page string) time.Duration {
+			began := time.Now()
+			require.Equal(t, http.StatusOK, get(h, "/plugins/"+page).Code)
+			return time.Since(began)
+		}
+		assert.Equal(t, 40*time.Millisecond, took(""))
+		assert.Zero(t, took(""))
+		assert.Zero(t, took("p/acme/mailer"))
+		assert.Equal(t, 2*time.Second, took("installed"))
+		time.Sleep(6 * time.Second)
+		assert.Equal(t, 40*time.Millisecond, took(""))
+		assert.Contains(t, get(h, "/plugins/installed").Body.String(), "Not known")
+	})
 }

@@ -77,7 +77,7 @@ func (j updatesSettingsJSON) policy() (update.Policy, error) {
 		if i >= update.MaxWindows {
 			return p, fmt.Errorf("%w: more than %d windows", errRequest, update.MaxWindows)
 		}
-		w := update.Window{Zone: in.Zone}
+		w := update.Window{Zone: zoneOf(in.Zone)}
 		for _, day := range in.Days {
 			n := -1
 			for d, key := range dayKeys {

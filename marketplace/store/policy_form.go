@@ -93,7 +93,7 @@ func (h *shop) boxes(on func(time.Weekday) bool) []dayBox {
 func (h *shop) readPreset(v url.Values, old update.Policy) (policyForm, update.Policy) {
 	f := h.formOf(old, oneLine(v.Get("version"), 100))
 	f.Preset, f.Zone, f.Open = v.Get("preset"), strings.TrimSpace(v.Get("zone")), false
-	p, ok := preset(f.Preset, f.Zone, old)
+	p, ok := preset(f.Preset, zoneOf(f.Zone), old)
 	if !ok {
 		f.Wrong["preset"] = h.text.T("wrong.preset")
 		return f, old
@@ -184,7 +184,7 @@ func (h *shop) readWindow(v url.Values, n int) (w update.Window, x windowForm, u
 	if v.Get(key("gone")) != "" || x.From == "" && x.To == "" && w.Days == 0 {
 		return w, x, false
 	}
-	w.Zone = x.Zone
+	w.Zone = zoneOf(x.Zone)
 	start, errFrom := parseClock(x.From)
 	end, errTo := parseClock(x.To)
 	w.Start, w.Duration = start, end-start
@@ -204,6 +204,14 @@ func (h *shop) readWindow(v url.Values, n int) (w update.Window, x windowForm, u
 		x.Field, x.Wrong = "zone", h.text.T("wrong.zone", oneLine(x.Zone, 60))
 	}
 	return w, x, true
+}
+
+// zoneOf is a time zone as a window names it: UTC has no name, as in its text form.
+func zoneOf(s string) string {
+	if s == "UTC" {
+		return ""
+	}
+	return s
 }
 
 func parseClock(s string) (time.Duration, error) {
