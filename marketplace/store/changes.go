@@ -34,6 +34,7 @@ type soakRow struct {
 type offerRow struct {
 	update.Offer
 	Why      []string // of the verdict
+	Dropped  []string // sentences of what it no longer asks for
 	Name     string
 	Icon     string
 	Verdict  string // in words
@@ -54,7 +55,9 @@ type addition struct {
 
 type noteView struct {
 	update.Note
-	HTML template.HTML
+	HTML     template.HTML
+	Security []string // ids of the advisories about the installed version that it answers
+	Breaking bool     // it breaks with the installed version
 }
 
 type triedRow struct {
@@ -84,7 +87,7 @@ func (h *shop) updates(w http.ResponseWriter, r *http.Request, a Actor) error {
 	}
 	for _, o := range offers {
 		row := h.offerRow(on, a, o, c.State)
-		row.Why = h.reasons(o, c.State)
+		row.Why, row.Dropped = h.reasons(o, c.State), h.dropped(o)
 		c.Rows = append(c.Rows, row)
 	}
 	for _, f := range c.State.Failures {
@@ -153,7 +156,7 @@ func (h *shop) offerRow(on panel, a Actor, o update.Offer, state update.State) o
 	}
 	slices.SortStableFunc(row.Added, func(a, b addition) int { return int(a.Risk) - int(b.Risk) })
 	for _, n := range o.Notes {
-		row.Notes = append(row.Notes, noteView{n, h.note(n.Text)})
+		row.Notes = append(row.Notes, h.noteOf(o, n))
 	}
 	return row
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/souk-dev/souk/catalog/mirror"
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace/store"
+	"github.com/souk-dev/souk/sandbox"
 	"github.com/souk-dev/souk/update"
 )
 
@@ -118,4 +119,29 @@ func TestHistoryInPages(t *testing.T) {
 		assert.Equal(t, want, strings.Count(body, "/plugins/operations/"), from)
 	}
 	assert.Contains(t, get(h, "/plugins/history?from=50").Body.String(), `href="/plugins/history?from=100"`)
+}
+
+// TestNotesMarkWhatMatters: of the releases between, the one that closes a hole and the one
+// that breaks are marked, and others are not.
+func TestNotesMarkWhatMatters(t *testing.T) {
+	t.Parallel()
+	m := newMarket()
+	p := m.Listed["acme/mailer"]
+	p.Releases[0].Manifest.Breaking = "<2.1.0"
+	p.Advisories = []catalog.Advisory{{ID: "ADV-3", Title: "It leaks", Plugin: "acme/mailer", Range: "<2.0.9", FixedIn: "2.0.9", Action: catalog.ActionWarn, Issued: now.Add(-time.Hour)}}
+	fix := p.Releases[1]
+	fix.Version, fix.Manifest.Version = "2.0.9", "2.0.9"
+	p.Releases = append(p.Releases, fix)
+	m.Listed["acme/mailer"] = p
+	m.Offered[0].Notes = append(m.Offered[0].Notes, update.Note{Version: "2.0.9", Published: now.Add(-48 * time.Hour), Text: "- closes a hole"}, update.Note{Version: "2.0.5", Published: now.Add(-72 * time.Hour), Text: "- nothing much"})
+	m.Offered[0].Risk.Permissions.Removed = []sandbox.Change{{Permission: "exec:/usr/bin/tar"}}
+	body := get(shop(t, m, admin), "/plugins/updates").Body.String()
+	wellFormed(t, body)
+	breaks, fixes, plain := at(t, body, "<h3>2.1.0", "</h3>"), at(t, body, "<h3>2.0.9", "</h3>"), at(t, body, "<h3>2.0.5", "</h3>")
+	assert.Contains(t, breaks, "Breaks with what is installed")
+	assert.NotContains(t, breaks, "ADV-3")
+	assert.Contains(t, fixes, "Closes ADV-3")
+	assert.NotContains(t, fixes, "Breaks")
+	assert.NotContains(t, plain, "souk-badge")
+	assert.Contains(t, body, "No longer asks for: Can run the program /usr/bin/tar")
 }
