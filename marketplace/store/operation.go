@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
 )
 
@@ -27,6 +28,7 @@ type operationView struct {
 	Verdict  string // when it is over: what came of it, in words
 	Final    bool
 	Mark     string // which stages were passed: changes when the page has to
+	At       string // name of the plugin at work; empty: all of them
 }
 
 type stage struct {
@@ -85,6 +87,9 @@ func (h *shop) operationView(op install.Operation) operationView {
 		v.Problem = &p
 	}
 	v.Verdict = h.verdict(op)
+	if op.Plugin != "" {
+		v.At = h.nameOf(op.Plugin, catalog.Manifest{})
+	}
 	v.Mark = string(op.State)
 	if op.State == install.StateDownloading && len(op.Plugins) > 1 {
 		v.Mark += " " + string(op.Plugin) // the next one of several: the page says which

@@ -39,6 +39,7 @@ type updateSettings struct {
 	Next      time.Time // when updates may begin, if any do by themselves; zero: never
 	Presets   []facet
 	Form      policyForm
+	Wrong     []facet // what is wrong with the form: the field's name, where it is, and why
 }
 
 type sourceRow struct {
@@ -172,6 +173,14 @@ func (h *shop) saveUpdates(w http.ResponseWriter, r *http.Request, a Actor) erro
 func (h *shop) showForm(w http.ResponseWriter, r *http.Request, a Actor, f policyForm, status int, why *problem) {
 	c := h.settingsPage(a)
 	c.Updates.Form, c.Problem = f, why
+	for _, field := range []struct{ name, label, at string }{
+		{"preset", "preset.title", "souk-preset-ask"}, {"zone", "preset.zone", "souk-zone"}, {"mode", "own.mode", "souk-mode"},
+		{"minAge", "own.age", "souk-age"}, {"windows", "own.windows", "souk-windows"}, {"prerelease", "own.prerelease", "souk-pre"},
+	} {
+		if why := f.Wrong[field.name]; why != "" {
+			c.Updates.Wrong = append(c.Updates.Wrong, facet{Name: h.text.T(field.label), URL: "#" + field.at, Value: why})
+		}
+	}
 	h.showSettings(w, r, a, status, c)
 }
 

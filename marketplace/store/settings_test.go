@@ -119,6 +119,8 @@ func TestWhatIsWrongStandsAtItsField(t *testing.T) {
 		wellFormed(t, page)
 		assert.Equal(t, update.Policy{}, m.Updates, name)
 		assert.Contains(t, page, c.says, name)
+		assert.Contains(t, page, "Nothing was saved yet", name)
+		assert.Regexp(t, `<li><a href="#souk-[a-z]+">[^<]+</a>: `, page, "%s: the summary leads to the field", name)
 		if c.key != "windows" {
 			tag := regexp.MustCompile(`<(?:input|select|textarea) ` + c.field + `[^>]*>`).FindString(page)
 			assert.Contains(t, tag, `aria-invalid="true"`, name)
