@@ -28,7 +28,7 @@ func planStories() []story {
 			p.Consents = []install.Need{{ID: "acme/mailer signer", Plugin: "acme/mailer", Kind: install.NeedSigner, Risk: sandbox.RiskHigh, Says: phrase.Of("install.signer.changed", "Was signed by {0} so far, and now by {1}.", "key:5d41402abc4b2a76b9719d911017c592", "key:7d793037a0760186574b0282f2f435e7"), New: true}}
 		}))},
 		story{ID: "plan-warnings", Name: "With warnings", Path: "plans", Form: ask, Set: with(plan(func(p *install.Plan) {
-			storetest.Titled(p, p.Says, phrase.Of("resolve.blocked", "{0} is blocked: {1}", "acme/alerts 2.1.0", "SA-2026-7"),
+			storetest.Titled(p, p.Says, phrase.Of("resolve.yanked", "{0} was yanked{1}", "kiln/postgres 2.1.0", phrase.Raw(": data loss on upgrade")),
 				phrase.Of("resolve.stayed", "{0} is pinned at {1} and was not updated{2}", "kiln/postgres", "2.1.0", phrase.Phrase{}))
 		}))},
 		story{ID: "plan-remove", Name: "Remove", Path: "plans", Form: form("do", "remove", "plugin", "north/metrics"), Set: with(func(m *storetest.Market) {

@@ -135,7 +135,7 @@ func (h *shop) planOf(ctx context.Context, p *install.Plan) planJSON {
 		out.Steps = append(out.Steps, j)
 	}
 	for _, n := range p.Consents {
-		out.Consents = append(out.Consents, consentJSON{n.ID, n.Plugin, n.Kind, string(n.Ruling.Permission), n.Risk.String(), h.said(n.Says, n.Sentence), n.Optional, n.New})
+		out.Consents = append(out.Consents, consentJSON{n.ID, n.Plugin, n.Kind, string(n.Ruling.Permission), n.Risk.String(), h.needSaid(n), n.Optional, n.New})
 	}
 	return out
 }

@@ -203,7 +203,7 @@ func TestEventsCarryWords(t *testing.T) {
 		m.Past = []install.Event{event(7, install.StateDownloading)}
 		go func() { m.More <- event(8, install.StateDone) }()
 		body := get(shop(t, m, admin), "/plugins/api/v1/events?after=6").Body.String()
-		for _, s := range []string{"id: 7\nevent: operation\ndata: {", `"word":"Downloading"`, `"percent":50`, "id: 8", `"final":true`} {
+		for _, s := range []string{"id: 7\nevent: operation\ndata: {", `"word":"Downloading 50%"`, `"percent":50`, "id: 8", `"final":true`} {
 			assert.Contains(t, body, s)
 		}
 	})

@@ -75,6 +75,7 @@ func (h *shop) operationView(op install.Operation) operationView {
 	v.Progress = float64(max(reached, 0)) / float64(len(way)-1)
 	if op.State == install.StateDownloading && v.Percent >= 0 {
 		v.Progress += float64(v.Percent) / 100 / float64(len(way)-1)
+		v.Word = h.text.T("state.downloading.percent", h.text.Percent(v.Percent))
 	}
 	v.Whole = v.Progress * 100
 	switch {

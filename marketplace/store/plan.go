@@ -273,7 +273,7 @@ func (g needGroup) risk() int {
 
 // need adds to a consent what a person wants to know beside it.
 func (h *shop) need(p *install.Plan, n install.Need, name string) planNeed {
-	n.Sentence = h.said(n.Says, n.Sentence)
+	n.Sentence = h.needSaid(n)
 	out := planNeed{Need: n, Name: name, Tick: n.Optional || n.Risk == sandbox.RiskHigh || n.Kind == install.NeedSigner || n.Kind == install.NeedRevoked}
 	if name == "" {
 		out.Name = string(n.Plugin)

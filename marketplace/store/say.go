@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
@@ -48,6 +49,17 @@ func (h *shop) allRuled(list []sandbox.Ruling) []sandbox.Ruling {
 func (h *shop) allows(p sandbox.Permission) (string, sandbox.Risk) {
 	says, risk := sandbox.Describe(p)
 	return h.text.Say(says), risk
+}
+
+// needSaid is what a need asks to agree to; who signs is named as on the other pages.
+func (h *shop) needSaid(n install.Need) string {
+	if n.Kind == install.NeedSigner {
+		n.Says.Args = slices.Clone(n.Says.Args)
+		for i, a := range n.Says.Args {
+			n.Says.Args[i].Text = h.signer(a.Text)
+		}
+	}
+	return h.said(n.Says, n.Sentence)
 }
 
 // planTitle, steps and the like: what stands in a plan, in the language of the pages.

@@ -102,8 +102,7 @@ class Live extends HTMLElement {
       if (part.dataset.mark !== op.mark) known = false;
       const word = part.querySelector('[data-word]');
       const bar = part.querySelector('progress');
-      const text = op.state === 'downloading' && op.percent >= 0 ? `${op.word} ${op.percent} %` : op.word;
-      if (word && word.textContent !== text) word.textContent = text;
+      if (word && word.textContent !== op.word) word.textContent = op.word;
       if (bar) bar.value = Math.round(op.progress * 100);
     }
     if (known) return;
