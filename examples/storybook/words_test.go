@@ -148,7 +148,9 @@ func dataOf(t *testing.T, s story) []string {
 		data = append(data, op.Actor, op.Plugins, op.Plugin)
 	}
 	for _, why := range m.Sick {
-		data = append(data, why.Error())
+		if why != nil {
+			data = append(data, why.Error())
+		}
 	}
 	if sc.hub != nil {
 		data = append(data, sc.hub)
