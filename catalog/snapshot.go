@@ -33,6 +33,32 @@ type Snapshot struct {
 	releases   map[PluginID][]Release // newest first
 	stats      map[PluginID]Stats
 	publishers map[string]Publisher
+	about      aboutIndex
+}
+
+// aboutIndex says which advisories, by their place in the contents, can be about a plugin,
+// so that a page of plugins does not read all advisories for each of them.
+type aboutIndex struct {
+	plugin    map[PluginID][]int
+	publisher map[string][]int
+	digests   []int // about digests of whatever plugin
+}
+
+func indexAdvisories(all []Advisory) aboutIndex {
+	x := aboutIndex{make(map[PluginID][]int), make(map[string][]int), nil}
+	for i := range all {
+		a := &all[i]
+		if a.Plugin != "" {
+			x.plugin[a.Plugin] = append(x.plugin[a.Plugin], i)
+		}
+		if a.Publisher != "" {
+			x.publisher[a.Publisher] = append(x.publisher[a.Publisher], i)
+		}
+		if a.Plugin == "" && len(a.Digests) > 0 {
+			x.digests = append(x.digests, i)
+		}
+	}
+	return x
 }
 
 // NewSnapshot indexes contents. Whoever calls it says that they were verified:
@@ -68,6 +94,7 @@ func NewSnapshot(c Contents) (*Snapshot, error) {
 		s.publishers[p.Namespace] = p
 	}
 	s.ids = slices.SortedFunc(maps.Keys(s.listings), cmp.Compare)
+	s.about = indexAdvisories(c.Advisories)
 	return s, nil
 }
 
@@ -176,10 +203,15 @@ func (s *Snapshot) Plugin(id PluginID) (Plugin, error) {
 	}
 	p := Plugin{Listing: l, Source: s.c.Source, Releases: s.releases[id], Stats: s.stats[id]}
 	p.Publisher = s.publishers[id.Publisher()]
-	for _, a := range s.c.Advisories {
-		if a.Plugin == id || a.Publisher == id.Publisher() || slices.ContainsFunc(p.Releases, a.Concerns) {
-			p.Advisories = append(p.Advisories, a)
+	which := slices.Concat(s.about.plugin[id], s.about.publisher[id.Publisher()])
+	for _, i := range s.about.digests {
+		if slices.ContainsFunc(p.Releases, s.c.Advisories[i].Concerns) {
+			which = append(which, i)
 		}
+	}
+	slices.Sort(which)
+	for _, i := range slices.Compact(which) {
+		p.Advisories = append(p.Advisories, s.c.Advisories[i])
 	}
 	return p, nil
 }

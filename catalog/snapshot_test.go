@@ -204,3 +204,51 @@ func BenchmarkDecode10k(b *testing.B) {
 	b.ReportMetric(float64(all[0].s.Size)/10_000, "listing-B/plugin")
 	b.ReportMetric(float64(all[1].s.Size)/10_000, "releases-B/plugin")
 }
+
+// TestPluginHasTheAdvisoriesThatCanBeAboutIt holds the index of advisories to what it
+// stands for: those of the plugin, of its publisher, and about a digest of its releases,
+// in the order of the catalog and each once.
+func TestPluginHasTheAdvisoriesThatCanBeAboutIt(t *testing.T) {
+	t.Parallel()
+	var c catalog.Contents
+	c.Source = "main"
+	for _, id := range []string{"acme/a", "acme/b", "bolt/c"} {
+		c.Listings = append(c.Listings, listing(id))
+		for _, v := range []string{"1.0.0", "2.0.0"} {
+			c.Releases = append(c.Releases, rel(id, v))
+		}
+	}
+	for n, plugin := range []catalog.PluginID{"", "acme/a", "bolt/c", "none/none"} {
+		for _, publisher := range []string{"", "acme", "bolt"} {
+			for _, digest := range []string{"", "acme/a1.0.0", "bolt/c2.0.0", "nothing"} {
+				a := catalog.Advisory{ID: fmt.Sprintf("A-%d-%s-%s", n, publisher, digest), Plugin: plugin, Publisher: publisher}
+				if digest != "" {
+					a.Digests = []verify.Digest{verify.DigestOf([]byte(digest))}
+				}
+				c.Advisories = append(c.Advisories, a)
+			}
+		}
+	}
+	s, err := catalog.NewSnapshot(c)
+	require.NoError(t, err)
+	for l := range s.Listings() {
+		var want []string
+		for _, a := range c.Advisories {
+			about := a.Plugin == l.ID || a.Publisher == l.ID.Publisher()
+			for _, r := range s.Releases(l.ID) {
+				about = about || a.Concerns(r)
+			}
+			if about {
+				want = append(want, a.ID)
+			}
+		}
+		p, err := s.Plugin(l.ID)
+		require.NoError(t, err)
+		var got []string
+		for _, a := range p.Advisories {
+			got = append(got, a.ID)
+		}
+		assert.NotEmpty(t, want)
+		assert.Equal(t, want, got, l.ID)
+	}
+}
