@@ -212,15 +212,15 @@ func TestPluginHasTheAdvisoriesThatCanBeAboutIt(t *testing.T) {
 	t.Parallel()
 	var c catalog.Contents
 	c.Source = "main"
-	for _, id := range []string{"acme/a", "acme/b", "bolt/c"} {
+	for _, id := range []string{"acme/aa", "acme/bb", "bolt/cc"} {
 		c.Listings = append(c.Listings, listing(id))
 		for _, v := range []string{"1.0.0", "2.0.0"} {
 			c.Releases = append(c.Releases, rel(id, v))
 		}
 	}
-	for n, plugin := range []catalog.PluginID{"", "acme/a", "bolt/c", "none/none"} {
+	for n, plugin := range []catalog.PluginID{"", "acme/aa", "bolt/cc", "none/none"} {
 		for _, publisher := range []string{"", "acme", "bolt"} {
-			for _, digest := range []string{"", "acme/a1.0.0", "bolt/c2.0.0", "nothing"} {
+			for _, digest := range []string{"", "acme/aa1.0.0", "bolt/cc2.0.0", "nothing"} {
 				a := catalog.Advisory{ID: fmt.Sprintf("A-%d-%s-%s", n, publisher, digest), Plugin: plugin, Publisher: publisher}
 				if digest != "" {
 					a.Digests = []verify.Digest{verify.DigestOf([]byte(digest))}
