@@ -32,6 +32,8 @@ func historyStories() []story {
 			release3("acme/mailer", func(r *catalog.Release) { r.State, r.Reason = catalog.Withdrawn, "leaks passwords into the log" }),
 			advisory("acme/mailer", catalog.ActionBlock), pinned,
 		)},
+		story{ID: "history-override", Name: "A restore point that is not safe, to somebody who may go there all the same", Path: "history", Set: with(advisory("acme/mailer", catalog.ActionBlock))},
+		story{ID: "history-override-not-yours", Name: "A restore point that is not safe, to somebody who may not agree to high risks", Path: "history", Set: both(as(operator), with(advisory("acme/mailer", catalog.ActionBlock)))},
 		story{ID: "history-kept", Name: "A restore point that keeps the data", Path: "history", Set: with(func(m *storetest.Market) {
 			p := m.Points[1].Plugins["acme/mailer"]
 			p.Data = m.Points[0].Plugins["acme/mailer"].Data
