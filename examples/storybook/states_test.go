@@ -141,7 +141,7 @@ func TestEveryWordHasAStory(t *testing.T) {
 	}
 	words, unseen := english(t), 0
 	for key, text := range words {
-		if shows(pages, text) {
+		if strings.HasPrefix(key, "say.") || shows(pages, text) { // what engines say is in the tests of marketplace/ui
 			continue
 		}
 		unseen++

@@ -21,7 +21,7 @@ var englishWord = regexp.MustCompile(`[A-Za-z]*[aceinouyACEINOUY][A-Za-z]*`)
 // quotedWords are what texts quote, addressWords hosts, paths, ids and zones of time.
 var (
 	quotedWords  = regexp.MustCompile(`“[^”]*”`)
-	addressWords = regexp.MustCompile(`/?[\w-]+([./][\w-]+)+|[0-9]{2}:[0-9]{2} [A-Z]{3,4}`)
+	addressWords = regexp.MustCompile(`/?[\w-]+([./][\w-]+)+|[0-9]{2}:[0-9]{2} [A-Z]{3,4}|\b[A-Z2-7]{10}\b`) // the last: the id of a line of the log
 )
 
 // TestNoEnglishIsLeft walks every page in every state in a language whose texts show what

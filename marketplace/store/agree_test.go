@@ -122,7 +122,7 @@ func TestTwoTabsAndARestartAgree(t *testing.T) {
 	r.restart()
 	r.agree("acme/backup", "failed", "The install of 1.0.0 did not work", ">Try again")
 	page := get(r.handler, "/plugins/operations/"+failed).Body.String()
-	for _, s := range []string{"everything is as it was before", "address already in use", "/operations/" + failed + "/retry", "The log is kept until the panel restarts"} {
+	for _, s := range []string{"everything is as it was before", "address already in use", "/operations/" + failed + "/retry", "before the panel last restarted"} {
 		assert.Contains(t, page, s)
 	}
 	wellFormed(t, page)

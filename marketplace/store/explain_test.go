@@ -35,8 +35,8 @@ func TestEveryErrorIsExplained(t *testing.T) {
 		says   string
 	}{
 		{&verify.Error{Subject: "acme/backup@2.1.0", Check: "signature", Err: verify.ErrUntrusted}, 502, "untrusted", "signature"},
-		{&verify.Error{Subject: "acme/backup@2.1.0", Check: "digest", Err: verify.ErrDigest}, 502, "digest", "do not match"},
-		{fmt.Errorf("%w: %w", verify.ErrUntrusted, verify.ErrDigest), 502, "digest", "do not match"},
+		{&verify.Error{Subject: "acme/backup@2.1.0", Check: "digest", Err: verify.ErrDigest}, 502, "digest", "does not match"},
+		{fmt.Errorf("%w: %w", verify.ErrUntrusted, verify.ErrDigest), 502, "digest", "does not match"},
 		{conflict(), 409, "conflict", "Cannot install Deploy"},
 		{&catalog.RefError{Op: "plan", Ref: ref, Err: fmt.Errorf("exec:/bin/sh: %w", sandbox.ErrDenied)}, 422, "denied", "acme/backup@2.1.0"},
 		{install.ErrConsent, 422, "consent", "not agreed"},
@@ -48,10 +48,10 @@ func TestEveryErrorIsExplained(t *testing.T) {
 		{install.ErrBusy, 409, "busy", "one change"},
 		{install.ErrClosed, 503, "closed", "stopping"},
 		{fmt.Errorf("operation t3: %w", install.ErrTooLate), 409, "late", "ended"},
-		{&install.Error{Op: "update", Phase: install.StateChecking, Ref: ref, Restored: true, Err: install.ErrUnhealthy}, 502, "unhealthy", "health check"},
+		{&install.Error{Op: "update", Phase: install.StateChecking, Ref: ref, Restored: true, Err: install.ErrUnhealthy}, 502, "unhealthy", "run as it should"},
 		{fmt.Errorf("SA-7: %w", catalog.ErrBlocked), 422, "blocked", "forbids"},
 		{catalog.ErrNotFound, 404, "missing", "does not exist"},
-		{fmt.Errorf("../../etc: %w", install.ErrArchive), 422, "archive", "never unpacked"},
+		{fmt.Errorf("../../etc: %w", install.ErrArchive), 422, "archive", "never unpacks"},
 		{install.ErrModified, 409, "modified", "not what was installed"},
 		{install.ErrSigner, 422, "signer", "another signer"},
 		{install.ErrInDoubt, 503, "doubt", "not certain"},

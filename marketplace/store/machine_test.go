@@ -36,7 +36,7 @@ var states = []struct {
 	{"failed", "north/metrics", func(m *market) { m.Here[0].Version = "2.0.3"; fail(m, "north/metrics", "2.0.3", "2.1.0") }, "The update to 2.1.0 was undone", `name="do" value="update"`},
 	{"disabled", "north/metrics", func(m *market) { m.Here[0].Enabled = false }, "installed but does not run", "/health"},
 	{"needs restart", "north/metrics", func(m *market) { m.Sick["north/metrics"] = fmt.Errorf("x: %w", install.ErrNeedsRestart) }, "runs after the next restart", "/health"},
-	{"crashed", "north/metrics", func(m *market) { m.Sick["north/metrics"] = errors.New("exit status 3") }, "its health check fails", "/health"},
+	{"crashed", "north/metrics", func(m *market) { m.Sick["north/metrics"] = errors.New("exit status 3") }, "it is not well", "/health"},
 	{"revoked", "north/metrics", func(m *market) { advise(m, "north/metrics", catalog.ActionDisable) }, "Stopped by advisory ADV-1", "What to do"},
 }
 

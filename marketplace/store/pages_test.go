@@ -63,7 +63,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 		want       []string
 		not        []string
 	}{
-		{"browse", "", none, []string{"Featured", "Recently updated", "Backup", "rated 4.8 of 5", "High risk", "its health check fails"}, []string{"Your account"}},
+		{"browse", "", none, []string{"Featured", "Recently updated", "Backup", "rated 4.8 of 5", "High risk", "it is not well"}, []string{"Your account"}},
 		{"browse, no source", "", nothing, []string{"No catalog yet", "/plugins/settings"}, nil},
 		{"browse, empty catalog", "", func(m *market) { m.Listed = nil }, []string{"The catalog is empty"}, nil},
 		{"browse, partial", "", partial, []string{"The source “team” does not work", "cannot be reached|did not answer", "Backup"}, nil},
@@ -102,13 +102,13 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"updates, none", "updates", func(m *market) { m.Offered = nil }, []string{"Everything is up to date"}, []string{"Update all"}},
 		{"updates, error", "updates", func(m *market) { m.Offered, m.OffersErr = nil, catalog.ErrExpired }, []string{"The catalog has expired"}, []string{"up to date"}},
 		{"updates, frozen", "updates", func(m *market) { m.Updating.Frozen = true }, []string{"Automatic updates are paused"}, nil},
-		{"history", "history", none, []string{"Mailer: 2.0.3 → 1.9.0", "remove Metrics 2.1.0", "what was written since is lost: Mailer", "Go back", "health check failed", "the updater"}, nil},
+		{"history", "history", none, []string{"Mailer: 2.0.3 → 1.9.0", "remove Metrics 2.1.0", "What was written since is lost: Mailer", "Go back", "health check failed", "the updater"}, nil},
 		{"history, none", "history", nothing, []string{"Nothing happened yet"}, nil},
 		{"history, damaged", "history", func(m *market) { m.HistoryErr = install.ErrCorrupt }, []string{"The plugin store is damaged"}, nil},
-		{"settings", "settings", held, []string{"Fresh", "42", "fair week", "until 5 May 2026", "Pinned", "hooks.example.org", "Signed in as ada", "Sync now"}, nil},
+		{"settings", "settings", held, []string{"Up to date", "42", "fair week", "until 5 May 2026", "Pinned", "hooks.example.org", "Signed in as ada", "Fetch now"}, nil},
 		{"settings, no source", "settings", nothing, []string{"No catalog yet", "Nothing is held", "every permission is asked for"}, nil},
 		{"settings, partial", "settings", partial, []string{"Does not work"}, nil},
-		{"operation, failed and back", "operations/t3", none, []string{"did not pass its health check, so this panel went back by itself", "It did not become healthy", "went back to 2.0.3"}, []string{"cancel\""}},
+		{"operation, failed and back", "operations/t3", none, []string{"did not run as it should, so this panel went back by itself", "It does not run as it should", "went back to 2.0.3"}, []string{"cancel\""}},
 		{"operation, running", "operations/t9", running(install.StateDownloading), []string{"Downloading 25%", "Stop", "http-equiv"}, nil},
 		{"operation, past the point", "operations/t9", running(install.StateStarting), []string{"Starting"}, []string{"/cancel"}},
 		{"operation, going back", "operations/t9", running(install.StateRollingBack), []string{"Going back"}, []string{"/cancel"}},

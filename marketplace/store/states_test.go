@@ -93,7 +93,7 @@ func TestPagesInGerman(t *testing.T) {
 	m.Updating.Frozen = true
 	h := shop(t, m, admin, func(o *store.Options) { o.Language = func(*http.Request) string { return "de" } })
 	for page, words := range map[string]string{
-		"installed": "Gestört", "updates": "Alle aktualisieren", "settings": "Sa, So von 02:00 bis 06:00 Uhr (Europe/Berlin)", "history": "seither Geschriebenes geht verloren",
+		"installed": "Gestört", "updates": "Alle aktualisieren", "settings": "Sa, So von 02:00 bis 06:00 Uhr (Europe/Berlin)", "history": "Was seither geschrieben wurde, geht verloren",
 		"operations/t3": "Plugin für Plugin", "p/acme/mailer/health": "Noch einmal prüfen",
 	} {
 		body := get(h, "/plugins/"+page).Body.String()
