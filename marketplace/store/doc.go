@@ -38,6 +38,14 @@
 // from, so that nobody overwrites what they have not seen. The market keeps no record of who
 // changed settings: they go to [Options.Log] with the name of the actor.
 //
+// # Languages
+//
+// Pages and JSON speak English or German, as [Options.Language] says of each request, with
+// numbers, dates and lists as they are written there. So do the sentences of the engines:
+// permissions, plans, conflicts, reasons. As they were said stay the words of publishers, a
+// panel's own scopes, the lines of an operation's log and the causes of errors, which are
+// English; titles in a history that was written before their facts were kept, too.
+//
 // # What a hub adds
 //
 // With [Options.Community] there are reviews, reports, suggestions and, in the settings,

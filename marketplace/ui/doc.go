@@ -23,7 +23,29 @@
 //
 // All words of the pages stand in text/<language>.json, one key a text. Where a
 // text holds {0}, {1} the arguments go in that place. A text with a number has the
-// forms key.one and key.other.
+// forms key.one and key.other. English and German are complete. Texts whose keys begin
+// with "say." are sentences of the engines, see [Messages.Say] and package phrase: an
+// engine's own English is for logs and errors, the text here for people.
+//
+// Texts are for a person who runs a server and is no programmer. They say what happened,
+// to what, and what to do next; a sentence has at most 25 words, a text 220 characters. The
+// tests hold them to that, and to a list of words that such a person need not know. What
+// publishers, operators and machines say is not translated.
+//
+// German says "Sie" and uses one word for one thing:
+//
+//	advisory        Sicherheitshinweis      permission      Berechtigung
+//	agree           zustimmen               pin             festsetzen
+//	blocked         gesperrt                policy          Richtlinie
+//	catalog         Katalog                 publisher       Herausgeber
+//	dependency      Abhängigkeit            release         Version
+//	deprecated      veraltet                restore point   Wiederherstellungspunkt
+//	fetch           holen                   review, rating  Bewertung
+//	go back         zurückgehen             sign, signer    signieren, Unterzeichner
+//	health          Befinden                source          Quelle
+//	history         Verlauf                 taken back      zurückgezogen
+//	hold            zurückhalten            withdrawn       entfernt
+//	native code     eigenes Programm        window          Zeitfenster
 //
 // The icons are shapes from Lucide under the ISC licence; see icons/LICENSE-LUCIDE.
 package ui
