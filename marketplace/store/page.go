@@ -52,6 +52,7 @@ func (h *shop) parse() (*template.Template, error) {
 		"icon":     h.assets.Icon,
 		"avatar":   func(id catalog.PluginID) template.HTML { return ui.Avatar(string(id)) },
 		"when":     h.when,
+		"who":      h.who,
 		"date":     h.text.Date,
 		"took":     h.took,
 		"bytes":    h.text.Bytes,

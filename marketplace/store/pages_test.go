@@ -102,7 +102,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"updates, none", "updates", func(m *market) { m.Offered = nil }, []string{"Everything is up to date"}, []string{"Update all"}},
 		{"updates, error", "updates", func(m *market) { m.Offered, m.OffersErr = nil, catalog.ErrExpired }, []string{"The catalog has expired"}, []string{"up to date"}},
 		{"updates, frozen", "updates", func(m *market) { m.Updating.Frozen = true }, []string{"Automatic updates are paused"}, nil},
-		{"history", "history", none, []string{"Mailer: 2.0.3 → 1.9.0", "remove Metrics 2.1.0", "What was written since is lost: Mailer", "Go back", "health check failed", "the updater"}, nil},
+		{"history", "history", none, []string{"Mailer: 2.0.3 → 1.9.0", "remove Metrics 2.1.0", "What was written since is lost: Mailer", "Go back", "health check failed", "automatic updates"}, nil},
 		{"history, none", "history", nothing, []string{"Nothing happened yet"}, nil},
 		{"history, damaged", "history", func(m *market) { m.HistoryErr = install.ErrCorrupt }, []string{"The plugin store is damaged"}, nil},
 		{"settings", "settings", held, []string{"Up to date", "42", "fair week", "until 5 May 2026", "Pinned", "hooks.example.org", "Signed in as ada", "Fetch now"}, nil},

@@ -8,6 +8,7 @@ import (
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/update"
 )
 
 // said is what an engine says, in the language of the pages; where it comes without its
@@ -60,6 +61,14 @@ func (h *shop) needSaid(n install.Need) string {
 		}
 	}
 	return h.said(n.Says, n.Sentence)
+}
+
+// who names who did something: a person by their name, and what is done without one.
+func (h *shop) who(actor string) string {
+	if actor == update.Actor {
+		return h.text.T("actor.updates")
+	}
+	return actor
 }
 
 // planTitle, steps and the like: what stands in a plan, in the language of the pages.

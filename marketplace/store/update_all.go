@@ -181,7 +181,7 @@ func (h *shop) holdWords(x update.Hold) string {
 	if x.Pin {
 		key = "hold.words.pin"
 	}
-	out := h.text.T(key, oneLine(x.By, 100))
+	out := h.text.T(key, oneLine(h.who(x.By), 100))
 	if !x.Until.IsZero() {
 		out += " " + h.text.T("holds.until", h.text.Date(x.Until))
 	}
