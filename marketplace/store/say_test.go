@@ -4,14 +4,18 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/marketplace/markettest"
 	"github.com/souk-dev/souk/marketplace/store"
 	"github.com/souk-dev/souk/marketplace/store/storetest"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/update"
 )
 
 // german is a storefront whose readers all read German.
@@ -88,4 +92,47 @@ func TestWithoutFactsTheEnglishStays(t *testing.T) {
 	m := newMarket()
 	m.Entries[0].Title, m.Entries[0].Says.Key, m.Entries[0].Says.English = "Update Mailer to 2.1.0", "", ""
 	assert.Contains(t, get(german(t, m), "/plugins/history").Body.String(), "Update Mailer to 2.1.0")
+}
+
+// TestARealMarketSpeaksGerman: what the real engines say, before and after a restart, has no
+// English in it: a title that the history keeps, a permission that is asked for, a conflict
+// with a pin.
+func TestARealMarketSpeaksGerman(t *testing.T) {
+	t.Parallel()
+	shop := markettest.Manifest("acme/shop", "1.0.0")
+	shop.Dependencies = []catalog.Dependency{{ID: "acme/cart", Range: "^1"}}
+	r := newRoom(t, sandbox.Policy{}, markettest.Plugin{Manifest: shop}, markettest.Plugin{Manifest: markettest.Manifest("acme/cart", "1.4.0")})
+	r.Install("acme/shop")
+	shop.Version, shop.Dependencies[0].Range = "2.0.0", "^2"
+	shop.Permissions = []catalog.PermissionRequest{storetest.Ask(sandbox.KindNetOut, "smtp.example.org:587", "To send mail.", false)}
+	r.Publish(markettest.Plugin{Manifest: shop}, markettest.Plugin{Manifest: markettest.Manifest("acme/cart", "2.0.1")})
+	speaks := func() *store.Handler {
+		h, err := store.New(r.Market, store.Options{
+			Actor:    func(*http.Request) (store.Actor, error) { return admin, nil },
+			Language: func(*http.Request) string { return "de" },
+		})
+		require.NoError(t, err)
+		return h
+	}
+	h := speaks()
+	plan := get(h, post(h, "/plugins/plans", url.Values{"do": {"update"}, "plugin": {"acme/shop"}}).Header().Get("Location")).Body.String()
+	for _, s := range []string{"2 Plugins aktualisieren", "acme/shop 2.0.0 braucht ^2", "Sie wollten sein Update", "Kann Daten an smtp.example.org senden, über Port 587."} {
+		assert.Contains(t, plan, s)
+	}
+
+	require.NoError(t, r.Market.Hold(t.Context(), "acme/cart", update.Hold{By: "ada", At: time.Now(), Pin: true, Why: "Messe"}))
+	clash := post(h, "/plugins/plans", url.Values{"do": {"install"}, "plugin": {"acme/shop"}, "version": {"2.0.0"}}).Body.String()
+	for _, s := range []string{"Nicht möglich: acme/shop auf 2.0.0 aktualisieren.", "acme/shop 2.0.0 braucht acme/cart ^2", "acme/cart ist auf 1.4.0 festgesetzt (festgesetzt von ada seit", "also: acme/shop 2.0.0 lässt sich nicht installieren", "acme/cart nicht länger festsetzen"} {
+		assert.Contains(t, clash, s)
+	}
+	for _, english := range []string{"Cannot", " needs ", "you ask", "pinned", "since"} {
+		assert.NotContains(t, clash, english)
+	}
+
+	title := "acme/shop 1.0.0 installieren und dazu 1 Abhängigkeit"
+	assert.Contains(t, get(h, "/plugins/history").Body.String(), title)
+	r.restart()
+	h = speaks()
+	assert.Contains(t, get(h, "/plugins/history").Body.String(), title, "the history keeps the facts")
+	assert.Contains(t, get(r.handler, "/plugins/history").Body.String(), "Install acme/shop 1.0.0 and 1 dependency", "and English is still English")
 }
