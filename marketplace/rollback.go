@@ -28,9 +28,10 @@ func (m *Market) rollback(generation uint64, override bool) (*install.Plan, erro
 			if why == "" || m.allowed(install.Installed{Ref: s.Release.Ref, Source: s.Source, Digest: s.Release.Digest}) != nil {
 				continue
 			}
+			says := phrase.Of("market.revoked", "Goes back to {0}, although it is {1}.", s.Release.Ref, why)
 			p.Consents = append(p.Consents, install.Need{
 				ID: revokedNeed(s), Plugin: s.Release.Plugin, Kind: install.NeedRevoked, Risk: sandbox.RiskHigh, New: true,
-				Sentence: fmt.Sprintf("Goes back to %s, although it is %s.", s.Release.Ref, why),
+				Sentence: says.String(), Says: says,
 			})
 		}
 	}
