@@ -7,7 +7,6 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
-	"github.com/souk-dev/souk/update"
 	"github.com/souk-dev/souk/verify"
 )
 
@@ -77,7 +76,6 @@ func (h *shop) history(w http.ResponseWriter, r *http.Request, a Actor) error {
 // entryRow puts a finished change into words.
 func (h *shop) entryRow(e install.Entry) entryRow {
 	row := entryRow{Entry: e, Word: h.text.T("state." + string(e.State)), URL: h.url("operations", e.ID), Kind: "muted", Icon: "ban"}
-	row.Actor = h.who(e.Actor)
 	row.Title, row.Error = h.said(e.Says, e.Title), oneLine(e.Error, maxCause)
 	switch e.State {
 	case install.StateDone:
@@ -110,7 +108,7 @@ func (h *shop) step(a install.Action, id catalog.PluginID, from, to string) stri
 // and whether it is possible at all.
 func (h *shop) point(g, now install.Generation, current bool) point {
 	p := point{Generation: g, Current: current}
-	p.Reason, p.Actor = h.said(g.Says, g.Reason), h.who(g.Actor)
+	p.Reason = h.said(g.Says, g.Reason)
 	if current {
 		return p
 	}
@@ -193,12 +191,4 @@ func (h *shop) revocations(ref catalog.Ref, digest verify.Digest, signer, name s
 		}
 	}
 	return why, stopped
-}
-
-// who names who did something, for people: a person, or the updater.
-func (h *shop) who(actor string) string {
-	if actor == update.Actor {
-		return h.text.T("actor.updater")
-	}
-	return oneLine(actor, 200)
 }

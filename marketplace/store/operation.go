@@ -50,7 +50,7 @@ type operationPage struct {
 // operationView works out how an operation is shown.
 func (h *shop) operationView(op install.Operation) operationView {
 	v := operationView{Operation: op, Word: h.text.T("state." + string(op.State)), Percent: -1, Final: op.State.Final()}
-	v.Title, v.Actor = h.said(op.Says, op.Title), h.who(op.Actor)
+	v.Title = h.said(op.Says, op.Title)
 	v.Can = slices.Contains(way[:slices.Index(way, install.StateStarting)], op.State)
 	at := slices.Index(way, op.State)
 	reached := at
