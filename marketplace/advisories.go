@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/verify"
 )
 
@@ -34,8 +36,18 @@ func (m *Market) forbids(a catalog.Advisory) bool {
 	return a.Action != catalog.ActionWarn && a.Active(m.opt.Now())
 }
 
+const byAdvisory = "blocked by advisory "
+
 func blockedBy(a catalog.Advisory) string {
-	return fmt.Sprintf("blocked by advisory %s: %s", a.ID, a.Title)
+	return byAdvisory + a.ID + ": " + a.Title
+}
+
+// sayBlocked is a reason of blockedBy for any language.
+func sayBlocked(why string) phrase.Phrase {
+	if advisory, ok := strings.CutPrefix(why, byAdvisory); ok {
+		return phrase.Of("market.advisory", "blocked by advisory {0}", advisory)
+	}
+	return phrase.Raw(why)
 }
 
 // maySign returns who may sign a release now: whom the signed publishers list of its

@@ -124,7 +124,7 @@ func (m *Market) request(c install.Change) resolve.Request {
 
 // standing is the request that changes nothing: what is installed, and the rules.
 func (m *Market) standing() resolve.Request {
-	req := resolve.Request{Panel: m.opt.Panel, Platform: m.opt.Platform, Blocked: m.blocked}
+	req := resolve.Request{Panel: m.opt.Panel, Platform: m.opt.Platform, Blocked: m.blocked, Say: sayBlocked}
 	for _, p := range m.store.Installed() {
 		req.Installed = append(req.Installed, resolve.Installed{Release: m.releaseOf(p), Root: p.Root})
 	}

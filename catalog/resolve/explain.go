@@ -241,6 +241,9 @@ func (p *proof) excluded(v int32) map[int]func(name string) phrase.Phrase {
 		if e < none {
 			x := &p.s.rules[n.reason]
 			note := quoted(p.s.infos[x.info].note)
+			if x.kind == kBlocked {
+				note = phrase.Of("resolve.note", " ({0})", p.s.req.reason(p.s.infos[x.info].note))
+			}
 			says := func(name string) phrase.Phrase {
 				switch x.kind {
 				case kYanked:

@@ -135,7 +135,7 @@ func (p *proof) fact(r int32) phrase.Phrase {
 	case kWithdrawn:
 		return phrase.Of("resolve.withdrawn", "{0} was withdrawn{1}", p.name(t.v, p.s.set(t)), quoted(note))
 	case kBlocked:
-		return phrase.Of("resolve.blocked", "{0} is blocked: {1}", p.name(t.v, p.s.set(t)), note)
+		return phrase.Of("resolve.blocked", "{0} is blocked: {1}", p.name(t.v, p.s.set(t)), p.s.req.reason(note))
 	case kPanel:
 		return phrase.Of("resolve.panel", "{0} supports panel API {1} only; this panel offers {2}", p.name(t.v, p.s.set(t)), note, p.s.req.Panel)
 	case kPlatform:
@@ -154,6 +154,14 @@ func (p *proof) unknownWant() phrase.Phrase {
 		}
 	}
 	return phrase.Of("resolve.want.unknown", "what you ask for is not known here")
+}
+
+// reason is why something is blocked.
+func (r *Request) reason(why string) phrase.Phrase {
+	if r.Say == nil {
+		return phrase.Raw(why)
+	}
+	return r.Say(why)
 }
 
 // quoted returns what somebody wrote as a remark behind a sentence, if there is something.

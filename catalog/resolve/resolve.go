@@ -60,6 +60,7 @@ type Request struct {
 	Prefer      Prefer
 	Prerelease  map[catalog.PluginID]bool          // plugins whose channel opts in to pre-releases
 	Blocked     func(catalog.Release) (why string) // not empty: must not be newly chosen, and why (what is installed may stay, with a warning); pure; nil blocks nothing
+	Say         func(why string) phrase.Phrase     // a reason of Blocked for any language; nil: as it stands
 	Budget      Budget
 }
 

@@ -361,7 +361,7 @@ func (p *picked) warnings() []phrase.Phrase {
 		}
 		if p.s.req.Blocked != nil {
 			if why := p.s.req.Blocked(*r); why != "" {
-				out = append(out, phrase.Of("resolve.blocked", "{0} is blocked: {1}", name, why))
+				out = append(out, phrase.Of("resolve.blocked", "{0} is blocked: {1}", name, p.s.req.reason(why)))
 			}
 		}
 		if in := p.s.inst[id]; in != nil && in.Pin && slices.Contains(p.s.req.Update, id) {

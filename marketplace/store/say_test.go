@@ -136,3 +136,18 @@ func TestARealMarketSpeaksGerman(t *testing.T) {
 	assert.Contains(t, get(h, "/plugins/history").Body.String(), title, "the history keeps the facts")
 	assert.Contains(t, get(r.handler, "/plugins/history").Body.String(), "Install acme/shop 1.0.0 and 1 dependency", "and English is still English")
 }
+
+// TestAnAdvisoryIsNamedInGerman: why the solver does not take a release.
+func TestAnAdvisoryIsNamedInGerman(t *testing.T) {
+	t.Parallel()
+	r := newRoom(t, sandbox.Policy{}, markettest.Plugin{Manifest: markettest.Manifest("acme/backup", "1.0.0")})
+	r.Advise(catalog.Advisory{ID: "ADV-7", Title: "It leaks", Plugin: "acme/backup", Range: "<2.0.0", Action: catalog.ActionBlock, Issued: time.Now().Add(-time.Hour)})
+	h, err := store.New(r.Market, store.Options{
+		Actor:    func(*http.Request) (store.Actor, error) { return admin, nil },
+		Language: func(*http.Request) string { return "de" },
+	})
+	require.NoError(t, err)
+	body := post(h, "/plugins/plans", url.Values{"do": {"install"}, "plugin": {"acme/backup"}}).Body.String()
+	assert.Contains(t, body, "acme/backup 1.0.0 ist gesperrt: Sicherheitshinweis ADV-7: It leaks")
+	assert.NotContains(t, body, "blocked by")
+}
