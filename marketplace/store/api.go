@@ -228,13 +228,10 @@ func (h *shop) apiPlugin(w http.ResponseWriter, r *http.Request, a Actor) error 
 	d := h.describe(on, a, p)
 	out := detailJSON{
 		pluginJSON: h.pluginJSON(on, a, p.Listing, p.Source, p.Stats), Publisher: p.Publisher, Advisories: notNil(p.Advisories),
-		Permissions: []permissionJSON{}, Needs: notNil(d.Release.Manifest.Dependencies), Screenshots: len(d.Release.Manifest.Screenshots),
+		Permissions: permissionsJSON(d.Rules), Needs: notNil(d.Release.Manifest.Dependencies), Screenshots: len(d.Release.Manifest.Screenshots),
 	}
 	out.Publisher.Signers = notNil(out.Publisher.Signers)
 	out.State, out.Why = d.Standing.word(), d.Standing.Why
-	for _, rule := range d.Rules {
-		out.Permissions = append(out.Permissions, permissionJSON{string(rule.Permission), rule.Risk.String(), rule.Verdict.String(), rule.Sentence, rule.Reason, rule.Optional})
-	}
 	h.writeJSON(w, http.StatusOK, out)
 	return nil
 }

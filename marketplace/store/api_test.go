@@ -54,6 +54,9 @@ func TestOpenAPIHolds(t *testing.T) {
 				id = "t3"
 			}
 			url := strings.NewReplacer("{publisher}", "acme", "{name}", "backup", "{n}", "0", "{id}", id, "{author}", "acc_bob", "{digest}", string(newMarket().Updating.Failures[0].Digest)).Replace(path)
+			if path == "/compare" {
+				url += "?id=acme/backup&id=kiln/redis"
+			}
 			header := []string{"Content-Type", asJSON}
 			if path == "/settings/updates" {
 				header = append(header, "If-Match", get(h, "/plugins/api/v1"+url).Header().Get("ETag"))

@@ -40,7 +40,7 @@ func TestMalformedRequests(t *testing.T) {
 	for _, path := range []string{
 		"plugins?limit=-1", "plugins?limit=999999999999999999999", "plugins?cursor=-1", "plugins?cursor=99999999999999999999", "plugins?cursor=x",
 		"plugins/acme/" + huge[:4000], "plugins/a%2fb/c", "plugins/acme/%00", "plugins/..%2f../x", "plugins/acme/backup/screenshots/-1",
-		"plugins/acme/backup/screenshots/99999999999999999999", "operations/" + huge[:4000], "operations/%00", "plans/%2e%2e%2f", "events?after=-1", "events?after=x", "nothing",
+		"plugins/acme/backup/screenshots/99999999999999999999", "operations/" + huge[:4000], "operations/%00", "plans/%2e%2e%2f", "events?after=-1", "compare", "compare?id=acme/backup", "compare?id=acme/backup&id=../etc", "compare?" + strings.Repeat("id=acme/backup&", 3000), "publishers/" + huge[:4000], "publishers/%00", "publishers/a%2fb", "events?after=x", "nothing",
 	} {
 		tries = append(tries, [3]string{http.MethodGet, "/plugins/api/v1/" + path, ""})
 	}

@@ -32,6 +32,9 @@ type browsePage struct {
 	From, To   int
 	AnySource  bool
 	Clear      string
+	Tray       *tray
+	Chosen     []facet // filters beside the category, and the address without each
+	Ways       []facet // of empty results: where there is something
 }
 
 // facet is one choice of a filter.
@@ -62,6 +65,7 @@ func (h *shop) browse(w http.ResponseWriter, r *http.Request, a Actor) error {
 	p := h.panel()
 	found := h.m.Search(q)
 	b := browsePage{
+		Tray:  h.newTray(r.URL.Query(), func(ids []catalog.PluginID) string { return withIDs(h.searchURL(q), "with", ids) }),
 		Query: q, Total: found.Total, AnySource: len(h.m.Sources()) > 0, Clear: h.url(),
 		Searching: q.Text != "" || q.Category != "" || q.Tag != "" || q.Publisher != "" || q.Sort != "" || q.Offset > 0,
 	}
@@ -73,7 +77,7 @@ func (h *shop) browse(w http.ResponseWriter, r *http.Request, a Actor) error {
 		c := q
 		c.Offset = 0
 		change(&c)
-		return h.searchURL(c)
+		return withIDs(h.searchURL(c), "with", b.Tray.IDs)
 	}
 	b.Categories = append(b.Categories, facet{Name: h.text.T("browse.all"), URL: link(func(c *search.Query) { c.Category = "" }), Current: q.Category == ""})
 	for _, n := range found.Categories {
@@ -91,6 +95,12 @@ func (h *shop) browse(w http.ResponseWriter, r *http.Request, a Actor) error {
 	if !b.Searching {
 		b.Featured, b.Recent = h.shelves(p, a)
 		b.Tips = h.tips(r, p, a)
+	}
+	b.filters(h, q, found.Tags, link)
+	for _, shelf := range [][]card{b.Featured, b.Tips, b.Recent, b.Cards} {
+		for i := range shelf {
+			shelf[i].Choose = b.Tray.choose(shelf[i].ID)
+		}
 	}
 	title := h.text.T("browse.title")
 	if q.Text != "" {

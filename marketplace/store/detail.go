@@ -174,16 +174,27 @@ func (h *shop) describe(on panel, a Actor, p catalog.Plugin) detailPage {
 		}
 		d.Needs = append(d.Needs, dep)
 	}
+	here := ""
+	if d.Standing.Here != nil {
+		here = d.Standing.Version
+	}
+	d.Advisories = h.advisories(p, here)
+	d.Signers = h.signers(p.Publisher)
+	return d
+}
+
+// advisories are those of a plugin in words; here is the version that is installed.
+func (h *shop) advisories(p catalog.Plugin, here string) []advisory {
+	var out []advisory
 	for _, v := range p.Advisories {
 		link := ""
 		if web(v.URL) {
 			link = v.URL
 		}
-		here := d.Standing.Here != nil && slices.ContainsFunc(p.Releases, func(r catalog.Release) bool { return r.Version == d.Standing.Version && v.Concerns(r) })
-		d.Advisories = append(d.Advisories, advisory{v, h.note(v.Detail), here, v.Active(h.o.Now()), link})
+		concerns := here != "" && slices.ContainsFunc(p.Releases, func(r catalog.Release) bool { return r.Version == here && v.Concerns(r) })
+		out = append(out, advisory{v, h.note(v.Detail), concerns, v.Active(h.o.Now()), link})
 	}
-	d.Signers = h.signers(p.Publisher)
-	return d
+	return out
 }
 
 // rules says of each permission of a manifest what the panel makes of it, the

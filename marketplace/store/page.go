@@ -66,11 +66,12 @@ func (h *shop) parse() (*template.Template, error) {
 		"pluginURL": func(id catalog.PluginID, tab ...string) string {
 			return h.url(append([]string{"p", id.Publisher(), id.Name()}, tab...)...)
 		},
-		"category": h.category,
-		"five":     func() []int { return []int{1, 2, 3, 4, 5} },
-		"again":    func() int64 { return lookAgain.Milliseconds() },
-		"round":    func(f float64) int { return min(max(int(f+.5), 0), 5) },
-		"n64":      func(key string, n int64) string { return h.text.N(key, int(n)) },
+		"compareURL": func(id catalog.PluginID) string { return h.compareURL([]catalog.PluginID{id}) },
+		"category":   h.category,
+		"five":       func() []int { return []int{1, 2, 3, 4, 5} },
+		"again":      func() int64 { return lookAgain.Milliseconds() },
+		"round":      func(f float64) int { return min(max(int(f+.5), 0), 5) },
+		"n64":        func(key string, n int64) string { return h.text.N(key, int(n)) },
 	}).ParseFS(templates, "templates/*.html")
 }
 

@@ -222,6 +222,7 @@ type card struct {
 	Standing  standing
 	Shelf     string // which row of the page: tells two cards of one plugin apart
 	Because   string // name of an installed plugin that it goes with; empty: not suggested
+	Choose    chooser
 }
 
 func (h *shop) card(p panel, a Actor, hit search.Hit, shelf string) card {

@@ -31,7 +31,7 @@ var assetFiles = []struct {
 }{
 	{"souk.css", "text/css; charset=utf-8", []string{
 		"css/tokens.css", "css/base.css", "css/frame.css", "css/forms.css", "css/browse.css", "css/states.css", "css/detail.css",
-		"css/plan.css", "css/operation.css", "css/tables.css", "css/machine.css", "css/policy.css", "css/community.css", "css/small.css",
+		"css/plan.css", "css/operation.css", "css/tables.css", "css/machine.css", "css/policy.css", "css/community.css", "css/compare.css", "css/small.css",
 	}},
 	{"souk.js", "text/javascript; charset=utf-8", []string{"souk.js"}},
 	{"icons.svg", "image/svg+xml", []string{"icons/icons.svg"}},
