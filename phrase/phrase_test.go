@@ -42,6 +42,10 @@ func TestEnglish(t *testing.T) {
 		require.NoError(t, json.Unmarshal(b, &back))
 		assert.Equal(t, p, back, "a history keeps it as it was")
 	}
+	assert.Equal(t, phrase.Of("needs", "{0} needs {1}", "a", "b"), phrase.Texts("needs", "{0} needs {1}", "a", "b"))
+	for want, english := range map[string]string{"{": "{", "{a}": "{{0}}", "{1} a": "{1} {0}", "a{": "{0}{", "{x} a": "{x} {0}", "": ""} {
+		assert.Equal(t, want, phrase.Of("odd", english, "a").String(), english)
+	}
 	assert.Equal(t, "times.one", phrase.N("times", "{0} time", "{0} times", 1).Key)
 }
 

@@ -292,9 +292,9 @@ func (p *picked) needs(l link) phrase.Phrase {
 	case p.ids[l.to] != l.req.to.id:
 		what = ranged(l.req.to.id, l.req.text)
 	case what == "":
-		return phrase.Of("resolve.because.needed.it", "{0} needs it", from)
+		return phrase.Texts("resolve.because.needed.it", "{0} needs it", from)
 	}
-	return phrase.Of("resolve.because.needed", "{0} needs {1}", from, what)
+	return phrase.Texts("resolve.because.needed", "{0} needs {1}", from, what)
 }
 
 // whyMoved names what speaks against the version that was installed.

@@ -262,7 +262,7 @@ func read(n ast.Node, literals map[string]bool, phrases map[string]string) {
 		case *ast.Ident:
 			name = f.Name
 		}
-		if name != "phrase.Of" && name != "phrase.N" && name != "wrong" || len(n.Args) < 2 || text(n.Args[0]) == "" {
+		if name != "phrase.Of" && name != "phrase.Texts" && name != "phrase.N" && name != "wrong" || len(n.Args) < 2 || text(n.Args[0]) == "" {
 			return
 		}
 		key := text(n.Args[0])
