@@ -8,8 +8,8 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
-	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // Change is what somebody asks for, before it is planned. Exactly one of the

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 	"github.com/souk-dev/souk/sandbox/safefs"
 )
 

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/phrase"
 	"github.com/souk-dev/souk/verify"
 )
 

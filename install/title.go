@@ -1,6 +1,6 @@
 package install
 
-import "github.com/souk-dev/souk/phrase"
+import "github.com/souk-dev/souk/sandbox/phrase"
 
 // title says in a few words what the steps do: "Install Backup 1.4.2, 1 dependency and update
 // Mailer to 2.0.1".

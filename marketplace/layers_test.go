@@ -25,7 +25,7 @@ const module = "github.com/souk-dev/souk/"
 // floors is the tower. A package imports only packages on strictly lower floors,
 // and every package stands here: a new one is a decision, not an accident.
 var floors = map[string]int{
-	"phrase":                      -1, // below all that say something to people
+	"sandbox/phrase":              -1, // below all that say something to people
 	"sandbox":                     0,
 	"sandbox/safefs":              0,
 	"sandbox/safefs/safefstest":   1,
@@ -107,7 +107,7 @@ var doors = map[string][]string{
 }
 
 // tower is the order of the top folders: code imports its own folder and those to the left.
-var tower = []string{"phrase", "sandbox", "verify", "catalog", "install", "update", "marketplace", "examples"}
+var tower = []string{"sandbox", "verify", "catalog", "install", "update", "marketplace", "examples"}
 
 type pkg struct {
 	ImportPath string

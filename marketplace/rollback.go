@@ -8,8 +8,8 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
-	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // rollback plans the way back to a generation, if it may be gone. With override, what may

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // Permission returns the permission that asks for the scope.

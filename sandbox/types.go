@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // ErrDenied means that a plugin asked for something it may not have.

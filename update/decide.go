@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // Input is everything a Policy decides by. The zero value of a field is its absence.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // ErrPinned means that a plugin is pinned to its version: an update by hand does not

@@ -5,8 +5,8 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
-	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // Offer is a newer release of an installed plugin, what it changes, and what the

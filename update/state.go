@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 	"github.com/souk-dev/souk/verify"
 )
 

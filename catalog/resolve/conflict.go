@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // Conflict is the proof that a Request has no solution, for people and as JSON. It is

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // What an explanation shows at most. A proof of a hard puzzle can have thousands of

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // maxRuns is how many separate runs of versions a sentence lists before it counts.

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // ErrBudget means that the solver gave up before it knew: more steps, conflicts or

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // picked is the solution. Plugins are numbered in order of their ids.

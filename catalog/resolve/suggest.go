@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/souk-dev/souk/catalog"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // Bounds of the search for a way out: each candidate is solved.

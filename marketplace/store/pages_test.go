@@ -18,7 +18,7 @@ import (
 	"github.com/souk-dev/souk/install"
 	"github.com/souk-dev/souk/marketplace/store/storetest"
 	"github.com/souk-dev/souk/marketplace/ui"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 	"github.com/souk-dev/souk/update"
 	"github.com/souk-dev/souk/verify"
 )

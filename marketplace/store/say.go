@@ -6,8 +6,8 @@ import (
 
 	"github.com/souk-dev/souk/catalog/resolve"
 	"github.com/souk-dev/souk/install"
-	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/phrase"
 	"github.com/souk-dev/souk/update"
 )
 

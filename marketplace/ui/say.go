@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 // Say writes what an engine says in the language of m: its text is that of the key "say."

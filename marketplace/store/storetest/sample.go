@@ -13,8 +13,8 @@ import (
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/mirror"
 	"github.com/souk-dev/souk/install"
-	"github.com/souk-dev/souk/phrase"
 	"github.com/souk-dev/souk/sandbox"
+	"github.com/souk-dev/souk/sandbox/phrase"
 	"github.com/souk-dev/souk/update"
 	"github.com/souk-dev/souk/verify"
 )
