@@ -10,7 +10,7 @@ import (
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/install"
-	"github.com/souk-dev/souk/phrase"
+	"github.com/souk-dev/souk/sandbox/phrase"
 	"github.com/souk-dev/souk/verify"
 )
 
