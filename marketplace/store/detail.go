@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"html/template"
 	"net/http"
 	"slices"
@@ -15,25 +16,27 @@ var tabs = []string{"", "permissions", "versions", "dependencies", "security"}
 
 type detailPage struct {
 	card
-	Tab        string
-	Tabs       []facet
-	Release    catalog.Release // the one described: the newest, or the installed one when there is none
-	Owner      catalog.Publisher
-	Source     string
-	Readme     template.HTML
-	ReadmeErr  *problem
-	Shots      []shot
-	Rules      []rule
-	Versions   []version
-	Needs      []dependency
-	Advisories []advisory
-	Links      []facet
-	Failed     *failure // the last change of it that failed
-	Risk       sandbox.Risk
-	Signers    []string
-	Platforms  string
-	Reviews    *reviewsTab // on their tab only
-	MayReport  bool
+	Tab           string
+	Tabs          []facet
+	Release       catalog.Release // the one described: the newest, or the installed one when there is none
+	Owner         catalog.Publisher
+	Source        string
+	Readme        template.HTML
+	ReadmeErr     *problem
+	Shots         []shot
+	Rules         []rule
+	Versions      []version
+	Needs         []dependency
+	NeededBy      []dependent
+	SignerHistory []signerView
+	Advisories    []advisory
+	Links         []facet
+	Failed        *failure // the last change of it that failed
+	Risk          sandbox.Risk
+	Signers       []string
+	Platforms     string
+	Reviews       *reviewsTab // on their tab only
+	MayReport     bool
 }
 
 type shot struct{ URL, Alt, Caption string }
@@ -49,7 +52,8 @@ type version struct {
 	catalog.Release
 	Notes     template.HTML
 	Installed bool
-	Choose    bool // may be installed in place of what is there
+	Choose    bool   // may be installed in place of what is there
+	Why       string // it may not be, in words; empty: it may, or is there, or was taken back
 }
 
 type dependency struct {
@@ -57,6 +61,40 @@ type dependency struct {
 	Name      string
 	Installed string // version
 	Known     bool
+}
+
+// Top are the riskiest permissions, as many as the overview has lines for.
+func (d detailPage) Top() []rule { return d.Rules[:min(len(d.Rules), 3)] }
+
+// Newest is the release that is described, when it says what is new in it.
+func (d detailPage) Newest() *version {
+	for i := range d.Versions {
+		if v := &d.Versions[i]; v.Version == d.Release.Version && v.Notes != "" {
+			return v
+		}
+	}
+	return nil
+}
+
+// dependent is an installed plugin that needs this one.
+type dependent struct {
+	ID       catalog.PluginID
+	Name     string
+	Range    string
+	Optional bool
+}
+
+func (h *shop) dependents(on panel, id catalog.PluginID) []dependent {
+	var out []dependent
+	for _, i := range on.here {
+		for _, n := range i.Manifest.Dependencies {
+			if n.ID == id {
+				out = append(out, dependent{i.Plugin, oneLine(cmp.Or(i.Manifest.Name, string(i.Plugin)), 200), n.Range, n.Optional})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b dependent) int { return cmp.Compare(a.ID, b.ID) })
+	return out
 }
 
 type advisory struct {
@@ -163,9 +201,17 @@ func (h *shop) describe(on panel, a Actor, p catalog.Plugin) detailPage {
 		}
 	}
 	for _, r := range p.Releases {
-		here := d.Standing.Here != nil && d.Standing.Version == r.Version
-		d.Versions = append(d.Versions, version{r, h.note(r.Notes), here, !here && r.State == catalog.Active && h.forbidden(p, r) == "" && !h.expired(p.Source)})
+		v := version{Release: r, Notes: h.note(r.Notes), Installed: d.Standing.Here != nil && d.Standing.Version == r.Version}
+		if !v.Installed && r.State == catalog.Active {
+			if v.Why = h.forbidden(p, r); v.Why == "" && h.expired(p.Source) {
+				v.Why = h.text.T("unavailable.expired")
+			}
+			v.Choose = v.Why == ""
+		}
+		d.Versions = append(d.Versions, v)
 	}
+	d.NeededBy = h.dependents(on, p.ID)
+	d.SignerHistory = h.signerHistory(p.Publisher)
 	for _, n := range m.Dependencies {
 		dep := dependency{Dependency: n, Name: string(n.ID), Installed: on.here[n.ID].Version}
 		if q, err := h.m.Plugin(n.ID); err == nil { // not listed: shown by its id
