@@ -60,7 +60,8 @@ const edgeScript = `(() => {
     const box = e.matches('button, .souk-button, .souk-badge, select, input') && e.closest('.souk-card, .souk-notice, td, th, li, fieldset, dialog');
     if (box) {
       const a = e.getBoundingClientRect(), b = box.getBoundingClientRect();
-      if (a.left < b.left - 13 || a.right > b.right + 13) // a quiet button begins where the text does wrong.push('sticks out of its ' + box.tagName + '.' + box.className + ': ' + e.textContent.trim().slice(0, 40));
+      // A quiet button begins where the text does.
+      if (a.left < b.left - 13 || a.right > b.right + 13) wrong.push('sticks out of its ' + box.tagName + '.' + box.className + ': ' + e.textContent.trim().slice(0, 40));
     }
     if (e.scrollWidth > e.clientWidth + 1 && s.overflowX === 'hidden' && s.textOverflow !== 'ellipsis' && s.webkitLineClamp === 'none' && e.clientWidth) wrong.push('cut off: ' + e.tagName + '.' + e.className + ' ' + e.textContent.trim().slice(0, 40));
   }
