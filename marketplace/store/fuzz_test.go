@@ -45,6 +45,8 @@ func FuzzReadme(f *testing.F) {
 				case "src":
 					assert.True(t, strings.HasPrefix(a.Val, "/plugins/media/acme/backup/"), a.Val)
 				case "alt", "align", "start", "rel", "target":
+				case "loading":
+					assert.Equal(t, "img lazy", n.Data+" "+a.Val)
 				case "tabindex":
 					assert.Equal(t, "pre 0", n.Data+" "+a.Val)
 				default:

@@ -135,8 +135,13 @@ func (h *shop) show(w http.ResponseWriter, r *http.Request, a Actor, status int,
 	}
 	w.Header().Set("Content-Security-Policy", ContentSecurityPolicy)
 	w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
-	w.WriteHeader(status)
-	if err := h.pages.ExecuteTemplate(w, "shell", out); err != nil {
+	var whole bytes.Buffer
+	if err := h.pages.ExecuteTemplate(&whole, "shell", out); err != nil {
+		h.o.Log.Error("page", "name", "shell", "error", err)
+		http.Error(w, h.text.T("problem.internal.title"), http.StatusInternalServerError)
+		return
+	}
+	if err := h.sender.Send(w, r, status, whole.Bytes()); err != nil {
 		h.o.Log.Debug("page not sent", "error", err) // the browser went away
 	}
 }

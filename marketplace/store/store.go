@@ -90,6 +90,7 @@ type shop struct {
 	origin *http.CrossOriginProtection
 	prose  *ui.Prose
 	images *pictures
+	sender *ui.Sender
 	health *healthBook
 	// setting is held while settings are compared and changed; all languages share it.
 	setting *sync.Mutex
@@ -130,10 +131,10 @@ func New(m Market, o Options) (*Handler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	prose, images, health := ui.NewProse(), newPictures(), new(healthBook)
+	prose, images, health, sender := ui.NewProse(), newPictures(), new(healthBook), new(ui.Sender)
 	setting, wholes := new(sync.Mutex), new(wholeShelf)
 	for _, lang := range append(ui.Languages(), ui.PseudoLong, ui.PseudoRight) {
-		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, health: health, setting: setting, wholes: wholes}
+		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, sender: sender, health: health, setting: setting, wholes: wholes}
 		if s.text, err = ui.NewMessages(lang); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}

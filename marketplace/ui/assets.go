@@ -39,7 +39,7 @@ var assetFiles = []struct {
 
 type asset struct {
 	name, mediaType string
-	body            []byte
+	body, zipped    []byte
 }
 
 // Assets is the http.Handler of the stylesheet, the script and the icons. It is
@@ -66,7 +66,11 @@ func NewAssets(prefix string) (*Assets, error) {
 		base, ext, _ := strings.Cut(f.name, ".")
 		hashed := base + "." + hex.EncodeToString(sum[:6]) + "." + ext
 		a.urls[f.name] = prefix + hashed
-		a.byName[hashed] = asset{f.name, f.mediaType, body}
+		zipped, err := compressed(body)
+		if err != nil {
+			return nil, fmt.Errorf("asset %s: %w", f.name, err)
+		}
+		a.byName[hashed] = asset{f.name, f.mediaType, body, zipped}
 	}
 	return a, nil
 }
@@ -101,5 +105,11 @@ func (a *Assets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; sandbox")
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
+	h.Add("Vary", "Accept-Encoding")
+	body := f.body
+	if acceptsGzip(r) {
+		h.Set("Content-Encoding", "gzip")
+		body = f.zipped
+	}
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }

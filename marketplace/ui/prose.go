@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html/template"
 	"net/url"
+	"regexp"
 	"sync"
 
 	"github.com/microcosm-cc/bluemonday"
@@ -54,6 +55,7 @@ func NewProse() *Prose {
 	policy.AllowURLSchemes("http", "https", "mailto")
 	policy.AllowRelativeURLs(true) // pictures; links that are not absolute were taken out before
 	policy.AllowAttrs("src", "alt").OnElements("img")
+	policy.AllowAttrs("loading").Matching(regexp.MustCompile(`^lazy$`)).OnElements("img")
 	policy.RequireNoFollowOnLinks(true)
 	policy.RequireNoReferrerOnLinks(true)
 	policy.RequireParseableURLs(true)
@@ -140,6 +142,7 @@ func (tame) Transform(doc *ast.Document, r text.Reader, ctx parser.Context) {
 				unwrap = append(unwrap, n)
 			} else {
 				n.Destination = []byte(src)
+				n.SetAttributeString("loading", []byte("lazy"))
 			}
 		}
 		return ast.WalkContinue, nil
