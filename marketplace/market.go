@@ -58,6 +58,7 @@ type Market struct {
 
 	plans   *planShelf
 	history historyShelf
+	media   *mediaShelf
 
 	indexing sync.Mutex // held while an index is made
 	mu       sync.Mutex // guards index
@@ -82,7 +83,7 @@ func Open(dir string, o Options) (m *Market, err error) {
 		return nil, fmt.Errorf("open marketplace: %w", err)
 	}
 	ctx := context.Background() // bounded by the hook time limits of the installer
-	m = &Market{opt: o, plans: newPlanShelf(o.Now), disabled: map[catalog.PluginID]bool{}}
+	m = &Market{opt: o, plans: newPlanShelf(o.Now), media: newMediaShelf(), disabled: map[catalog.PluginID]bool{}}
 	m.closed, m.close = context.WithCancel(context.Background())
 	defer func() {
 		if err != nil {
@@ -184,6 +185,7 @@ func (m *Market) Close() error {
 	defer m.submitting.Unlock()
 	m.work.Wait()
 	m.close()
+	m.media.close()
 	if m.store != nil {
 		errs = append(errs, m.store.Close())
 	}
@@ -274,26 +276,6 @@ func (m *Market) bound() map[catalog.PluginID]string {
 		bound[id] = p.Source
 	}
 	return bound
-}
-
-// Media reads a README, changelog, icon or screenshot of a release by its title,
-// checked against its digest.
-func (m *Market) Media(ctx context.Context, r catalog.Release, title string) (data []byte, mediaType string, err error) {
-	src, err := m.source(r.Source)
-	if err != nil {
-		return nil, "", err
-	}
-	ms, ok := src.(catalog.MediaSource)
-	if !ok {
-		return nil, "", fmt.Errorf("source %q serves no pictures or texts: %w", r.Source, catalog.ErrNotFound)
-	}
-	for _, d := range r.Media {
-		if d.Title == title {
-			data, err = ms.Media(ctx, r, d)
-			return data, d.MediaType, err
-		}
-	}
-	return nil, "", fmt.Errorf("%s of %s: %w", title, r.Ref, catalog.ErrNotFound)
 }
 
 func (m *Market) source(name string) (catalog.Source, error) {
