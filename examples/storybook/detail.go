@@ -42,6 +42,7 @@ func detailStories() []story {
 		story{ID: "plugin-warned", Name: "Installed, and an advisory warns", Path: metrics, Set: with(advisory("north/metrics", catalog.ActionWarn))},
 		story{ID: "plugin-revoked", Name: "Installed and revoked", Path: metrics, Set: with(advisory("north/metrics", catalog.ActionDisable))},
 		story{ID: "plugin-deprecated", Name: "Deprecated", Path: "p/orbit/cron", Set: with(listed("orbit/cron", func(p *catalog.Plugin) { p.Deprecated = "Use orbit/deploy, which has a calendar of its own." }))},
+		story{ID: "plugin-docs-later", Name: "The documentation is still on its way", Path: backup, Set: with(func(m *storetest.Market) { m.MediaWait = time.Hour })},
 		story{ID: "plugin-docs-offline", Offline: true, Name: "The documentation cannot be fetched", Path: backup, Set: with(func(m *storetest.Market) { m.MediaErr = catalog.ErrUnavailable })},
 		story{ID: "plugin-docs-none", Name: "No documentation", Path: "p/kiln/redis", Set: with(release("kiln/redis", func(r *catalog.Release) { r.Manifest.Docs = "" }))},
 		story{ID: "plugin-docs-rich", Name: "Documentation with everything in it", Path: backup, Set: with(func(m *storetest.Market) { m.Blobs["README.md"] = []byte(rich) })},

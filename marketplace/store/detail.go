@@ -21,8 +21,7 @@ type detailPage struct {
 	Release       catalog.Release // the one described: the newest, or the installed one when there is none
 	Owner         catalog.Publisher
 	Source        string
-	Readme        template.HTML
-	ReadmeErr     *problem
+	Docs          docs // on the overview only
 	Shots         []shot
 	Rules         []rule
 	Versions      []version
@@ -158,15 +157,14 @@ func (h *shop) detailPage(w http.ResponseWriter, r *http.Request, a Actor, p cat
 		d.Tabs = append(d.Tabs, f)
 	}
 	if tab == "" {
-		html, err := h.readme(r.Context(), d.Release)
-		if err != nil {
-			problem := h.explain(err)
-			d.ReadmeErr = &problem
-		}
-		d.Readme = html
+		d.Docs = h.docs(r.Context(), d.Release)
 	}
 	d.Failed = h.lastFailure(id)
-	h.show(w, r, a, status, "detail", &page{Title: d.Name, Nav: "browse", Notices: h.shelfNotices(), Content: d, Refresh: on.running()})
+	out := &page{Title: d.Name, Nav: "browse", Notices: h.shelfNotices(), Content: d, Refresh: on.running()}
+	if d.Docs.Later {
+		out.Every = docsAgain
+	}
+	h.show(w, r, a, status, "detail", out)
 	return nil
 }
 

@@ -70,6 +70,7 @@ func (h *shop) parse() (*template.Template, error) {
 		"category":   h.category,
 		"five":       func() []int { return []int{1, 2, 3, 4, 5} },
 		"again":      func() int64 { return lookAgain.Milliseconds() },
+		"docsAgain":  func() int64 { return docsAgain.Milliseconds() },
 		"round":      func(f float64) int { return min(max(int(f+.5), 0), 5) },
 		"n64":        func(key string, n int64) string { return h.text.N(key, int(n)) },
 	}).ParseFS(templates, "templates/*.html")

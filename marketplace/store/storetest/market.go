@@ -52,6 +52,8 @@ type Market struct {
 	Points    []install.Generation
 	Cancelled []string
 
+	MediaWait time.Duration // how long Media takes
+
 	// What the methods answer instead; nil: what they would.
 	PlanErr, ApplyErr, MediaErr, OffersErr, HistoryErr, SyncErr, CancelErr, PolicyErr error
 }
@@ -111,7 +113,12 @@ func (m *Market) Plugin(id catalog.PluginID) (catalog.Plugin, error) {
 	return p, nil
 }
 
-func (m *Market) Media(_ context.Context, _ catalog.Release, title string) ([]byte, string, error) {
+func (m *Market) Media(ctx context.Context, _ catalog.Release, title string) ([]byte, string, error) {
+	select {
+	case <-time.After(m.MediaWait):
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
 	if m.MediaErr != nil {
 		return nil, "", m.MediaErr
 	}
