@@ -54,7 +54,7 @@ var (
 // all returns every story, in the order of the book.
 func all() []story {
 	return slices.Concat(
-		browseStories(), detailStories(), planStories(), operationStories(), installedStories(), updatesStories(),
+		browseStories(), detailStories(), compareStories(), planStories(), operationStories(), installedStories(), updatesStories(),
 		healthStories(), historyStories(), settingsStories(), policyStories(), setsStories(), reviewsStories(), problemStories(),
 	)
 }
