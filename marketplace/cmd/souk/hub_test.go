@@ -126,6 +126,12 @@ func (w *town) written() {
 // hubPanel opens a panel's market on a hub's catalog, from nothing but its address.
 func hubPanel(t *testing.T, address string, host install.Host) *marketplace.Market {
 	t.Helper()
+	return hubPanelBelieving(t, address, host, nil)
+}
+
+// hubPanelBelieving is one that believes a sigstore instance; nil: keys only.
+func hubPanelBelieving(t *testing.T, address string, host install.Host, trustedRoot []byte) *marketplace.Market {
+	t.Helper()
 	c, err := client.New(address, client.Options{})
 	require.NoError(t, err)
 	about, err := c.About(t.Context())
@@ -134,7 +140,7 @@ func hubPanel(t *testing.T, address string, host install.Host) *marketplace.Mark
 	require.NoError(t, err)
 	trust, err := tuf.New(about.Root, tuf.Options{})
 	require.NoError(t, err)
-	signed, err := sigstore.New(sigstore.Options{})
+	signed, err := sigstore.New(sigstore.Options{TrustedRoot: trustedRoot})
 	require.NoError(t, err)
 	m, err := marketplace.Open(t.TempDir(), marketplace.Options{
 		Sources: []marketplace.Source{{Name: "hub", Source: src, Trust: trust}}, Verifier: signed, Host: host,

@@ -196,6 +196,14 @@ func panel(t testing.TB, s *shell, shop, at string, host install.Host) *marketpl
 
 func apply(t testing.TB, m *marketplace.Market, c install.Change) {
 	t.Helper()
+	op := operate(t, m, c)
+	require.NoError(t, op.Err)
+	require.Equal(t, install.StateDone, op.State)
+}
+
+// operate plans, consents and applies, and returns the operation at its end.
+func operate(t testing.TB, m *marketplace.Market, c install.Change) install.Operation {
+	t.Helper()
 	p, err := m.Plan(t.Context(), c)
 	require.NoError(t, err)
 	approval := install.Approval{Actor: "test"}
@@ -213,8 +221,7 @@ func apply(t testing.TB, m *marketplace.Market, c install.Change) {
 	}
 	op, err = m.Operation(op.ID)
 	require.NoError(t, err)
-	require.NoError(t, op.Err)
-	require.Equal(t, install.StateDone, op.State)
+	return op
 }
 
 // start runs an installed plugin and returns the card that it draws.

@@ -21,6 +21,7 @@ import (
 	"github.com/souk-dev/souk/marketplace/hub/identity"
 	"github.com/souk-dev/souk/marketplace/hub/publishing"
 	"github.com/souk-dev/souk/marketplace/hub/server"
+	"github.com/souk-dev/souk/verify"
 	"github.com/souk-dev/souk/verify/sigstore"
 )
 
@@ -103,11 +104,12 @@ func (w *Town) ClientOf(ctx context.Context, p *Person) (*client.Client, error) 
 	return client.New(w.url, client.Options{Token: token})
 }
 
-// Publisher is a namespace with its owner and the key it signs with.
+// Publisher is a namespace with its owner and what it signs with: a key, or whatever a
+// test puts here.
 type Publisher struct {
 	Namespace string
 	Owner     *Person
-	Signer    *sigstore.KeySigner
+	Signer    verify.Signer
 }
 
 // Found makes a publisher, with a signer.
