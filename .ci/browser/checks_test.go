@@ -1,32 +1,35 @@
 package browser
 
+// insideScript is where the parts of a page are: the document, or the shadow root of isolated mode.
+const insideScript = `const host = document.getElementById('souk'), inside = host && host.shadowRoot || document;`
+
 // checkScript returns what is wrong with a page: headings, labels, focus.
-const checkScript = `(() => {
+const checkScript = `(() => {` + insideScript + `
   const wrong = [], name = e => e.tagName.toLowerCase() + (e.id ? '#' + e.id : '') + (e.name ? '[' + e.name + ']' : '') + ' ' + (e.textContent || '').trim().slice(0, 30);
-  const h1 = document.querySelectorAll('h1').length;
+  const h1 = inside.querySelectorAll('h1').length;
   if (h1 !== 1) wrong.push(h1 + ' h1');
   if (!document.title) wrong.push('no title');
-  for (const e of document.querySelectorAll('input:not([type=hidden]), select, textarea, meter, progress'))
-    if (!e.hasAttribute('aria-hidden') && ![...(e.labels || [])].some(l => l.textContent.trim()) && !e.getAttribute('aria-label') && !document.getElementById(e.getAttribute('aria-labelledby'))) wrong.push('no label: ' + name(e));
+  for (const e of inside.querySelectorAll('input:not([type=hidden]), select, textarea, meter, progress'))
+    if (!e.hasAttribute('aria-hidden') && ![...(e.labels || [])].some(l => l.textContent.trim()) && !e.getAttribute('aria-label') && !inside.getElementById(e.getAttribute('aria-labelledby'))) wrong.push('no label: ' + name(e));
   const y = scrollY;
-  for (const e of document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]')) {
+  for (const e of inside.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]')) {
     if (e.tabIndex > 0) wrong.push('tabindex ' + e.tabIndex + ': ' + name(e));
     if (e.disabled || e.tabIndex < 0 || !e.checkVisibility({ visibilityProperty: true })) continue;
     e.focus({ focusVisible: true, preventScroll: true });
-    if (document.activeElement !== e) { wrong.push('takes no focus: ' + name(e)); continue; }
+    if (inside.activeElement !== e) { wrong.push('takes no focus: ' + name(e)); continue; }
     const seen = s => s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) || s.boxShadow !== 'none';
     if (![e, e.closest('.souk-card')].some(e => e && seen(getComputedStyle(e)))) wrong.push('focus is not seen: ' + name(e));
   }
-  document.activeElement?.blur();
+  inside.activeElement?.blur();
   scrollTo(0, y);
   return wrong;
 })()`
 
 // wideScript returns what sticks out of the page on the right.
-const wideScript = `(() => {
+const wideScript = `(() => {` + insideScript + `
   const w = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth <= w) return [];
-  return ['page is ' + document.documentElement.scrollWidth + ' wide', ...[...document.body.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 4).map(e => e.tagName + '.' + e.className + ' ' + (e.textContent || '').trim().slice(0, 40))];
+  return ['page is ' + document.documentElement.scrollWidth + ' wide', ...[...(inside.body || inside).querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > w + 1).slice(0, 4).map(e => e.tagName + '.' + e.className + ' ' + (e.textContent || '').trim().slice(0, 40))];
 })()`
 
 // steadyScript notes what moves while a page loads, and after; a thousandth of what is in view
@@ -35,10 +38,10 @@ const steadyScript = `self.shifted = []; new PerformanceObserver(l => { for (con
 
 // targetScript returns buttons and fields that a finger does not hit well: what is less than
 // 44 px in one direction, with what belongs to it.
-const targetScript = `(() => {
-  const wrong = [], hits = (e, x, y) => { const at = document.elementFromPoint(x, y); return !at || e.contains(at) || at.contains(e) && at.matches('label') || [...(e.labels || [])].some(l => l.contains(at)) };
-  for (const e of document.querySelectorAll('button, .souk-button, select, textarea, input:not([type=hidden]), summary, .souk-nav a, .souk-tabs a, .souk-chips a, .souk-tags a')) {
-    if (!e.checkVisibility({ visibilityProperty: true }) || e.closest('dialog') === null && document.querySelector('dialog[open]')) continue;
+const targetScript = `(() => {` + insideScript + `
+  const wrong = [], hits = (e, x, y) => { const at = inside.elementFromPoint(x, y); return !at || e.contains(at) || at.contains(e) && at.matches('label') || [...(e.labels || [])].some(l => l.contains(at)) };
+  for (const e of inside.querySelectorAll('button, .souk-button, select, textarea, input:not([type=hidden]), summary, .souk-nav a, .souk-tabs a, .souk-chips a, .souk-tags a')) {
+    if (!e.checkVisibility({ visibilityProperty: true }) || e.closest('dialog') === null && inside.querySelector('dialog[open]')) continue;
     const box = [e, ...(e.labels || [])].map(x => x.getBoundingClientRect()).reduce((a, b) => ({ w: Math.max(a.w, b.width), h: Math.max(a.h, b.height) }), { w: 0, h: 0 });
     if (box.w >= 43.5 && box.h >= 43.5) continue;
     const r = e.getBoundingClientRect(), x = (r.left + r.right) / 2, y = (r.top + r.bottom) / 2;
@@ -52,9 +55,9 @@ const targetScript = `(() => {
 })()`
 
 // edgeScript returns words that are cut off, without an ellipsis or a way to scroll.
-const edgeScript = `(() => {
+const edgeScript = `(() => {` + insideScript + `
   const wrong = [];
-  for (const e of document.querySelectorAll('main *')) {
+  for (const e of inside.querySelectorAll(inside === document ? 'main *' : '*')) {
     if (!e.childNodes.length && !e.matches('input') || !e.checkVisibility() || getComputedStyle(e).clipPath !== 'none' || e.closest('svg, .souk-sr, thead, .souk-pic, progress, [aria-hidden=true], select, textarea')) continue;
     const s = getComputedStyle(e);
     const box = e.matches('button, .souk-button, .souk-badge, select, input') && e.closest('.souk-card, .souk-notice, td, th, li, fieldset, dialog');

@@ -137,7 +137,7 @@ func (b *storybook) reader(t *testing.T) *reader {
 	t.Cleanup(cancel)
 	r := &reader{visitor: &visitor{t: t, ctx: ctx, url: b.url, name: "story"}, b: b, spent: map[string]time.Duration{}}
 	r.listen()
-	r.do(emulation.SetFocusEmulationEnabled(true), onNewDocument(steadyScript))
+	r.do(emulation.SetFocusEmulationEnabled(true), onNewDocument(steadyScript), onNewDocument(`self.inside = () => {`+insideScript+`return inside}`))
 	return r
 }
 
@@ -204,17 +204,17 @@ func (r *reader) open(s storyEntry, words string, again bool) {
 		at += "?again=1"
 	}
 	r.do(chromedp.Navigate(at))
-	r.truth(`document.readyState === 'complete' && document.querySelector('main .souk h1') && customElements.get('souk-live')`, r.now+": no page")
+	r.truth(`document.readyState === 'complete' && inside().querySelector('.souk h1') && customElements.get('souk-live')`, r.now+": no page")
 	var status int
 	r.do(chromedp.Evaluate(`performance.getEntriesByType('navigation')[0].responseStatus`, &status))
 	assert.Equal(r.t, s.Status, status, r.now)
 	if s.Press != "" {
-		r.do(chromedp.Evaluate(`document.querySelector(`+quote(s.Press)+`).click()`, nil))
-		r.truth(`document.querySelector('dialog[open] h1')`, r.now+": no dialog opens")
+		r.do(chromedp.Evaluate(`inside().querySelector(`+quote(s.Press)+`).click()`, nil))
+		r.truth(`inside().querySelector('dialog[open] h1')`, r.now+": no dialog opens")
 	}
 	if s.Type != "" {
-		r.do(chromedp.SendKeys(`input[type=search]`, s.Type, chromedp.ByQuery))
-		r.truth(`document.querySelector('#souk-results .souk-skeleton')`, r.now+": no skeleton")
+		r.do(chromedp.Evaluate(`inside().querySelector('input[type=search]').focus()`, nil), chromedp.KeyEvent(s.Type))
+		r.truth(`inside().querySelector('#souk-results .souk-skeleton')`, r.now+": no skeleton")
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

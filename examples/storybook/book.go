@@ -205,7 +205,7 @@ type group struct {
 
 func (b *book) index(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	v := parseVariant(strings.Join(append(q["v"], q.Get("colours"), q.Get("language"), q.Get("hub")), "."))
+	v := parseVariant(strings.Join(append(q["v"], q.Get("colours"), q.Get("language"), q.Get("hub"), q.Get("mode")), "."))
 	var groups []group
 	for _, s := range b.stories {
 		if n := len(groups); n > 0 && groups[n-1].Page == s.Page {

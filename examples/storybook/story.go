@@ -55,7 +55,7 @@ var (
 func all() []story {
 	return slices.Concat(
 		browseStories(), detailStories(), compareStories(), planStories(), operationStories(), installedStories(), updatesStories(),
-		healthStories(), historyStories(), settingsStories(), policyStories(), setsStories(), reviewsStories(), problemStories(),
+		healthStories(), historyStories(), settingsStories(), policyStories(), setsStories(), reviewsStories(), problemStories(), isolatedStories(),
 	)
 }
 

@@ -16,6 +16,8 @@ type variant struct {
 	scheme string // "auto", "light" or "dark"
 	words  string // "en", "de", "long" or "rtl"
 	hub    bool   // for stories that do not decide it themselves
+	// isolated: the pages are within a shadow root.
+	isolated bool
 }
 
 // choice is one of the switches of the index.
@@ -46,6 +48,8 @@ func parseVariant(s string) variant {
 			v.words = word
 		case word == "hub":
 			v.hub = true
+		case word == "isolated":
+			v.isolated = true
 		}
 	}
 	return v
@@ -56,6 +60,9 @@ func (v variant) String() string {
 	if v.hub {
 		s += ".hub"
 	}
+	if v.isolated {
+		s += ".isolated"
+	}
 	return s
 }
 
@@ -65,10 +72,15 @@ func (v variant) choices() []choice {
 	if v.hub {
 		yes = "hub"
 	}
+	mode := "native"
+	if v.isolated {
+		mode = "isolated"
+	}
 	return []choice{
 		{"Colours", options(v.scheme, "auto", "As the browser", "light", "Light", "dark", "Dark")},
 		{"Language", options(v.words, "en", "English", "de", "German", "long", "Long words (en-XA)", "rtl", "Right to left (en-XB)")},
 		{"Hub", options(yes, "without", "Without a hub", "hub", "With a hub")},
+		{"Mode", options(mode, "native", "Native", "isolated", "Isolated")},
 	}
 }
 
@@ -86,6 +98,7 @@ func (v variant) apply(s *scene, o *store.Options) {
 	if v.hub && s.hub == nil {
 		s.hub = storetest.NewHub()
 	}
+	o.Isolated = v.isolated
 	if v.scheme != "auto" {
 		o.Layout = v.layout
 	}

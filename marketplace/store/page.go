@@ -31,7 +31,9 @@ type page struct {
 	Every   time.Duration // how often it is loaded again, by the script too; zero: not by time
 	Actor   Actor
 	Inner   template.HTML
-	Newer   int // installed plugins with a newer release
+	// Isolated: the content is within a shadow root, see [Options].
+	Isolated bool
+	Newer    int // installed plugins with a newer release
 }
 
 // notice is a line above the content that says how things stand.
@@ -50,6 +52,7 @@ func (h *shop) parse() (*template.Template, error) {
 		"dir":      h.text.Dir,
 		"url":      h.url,
 		"icon":     h.assets.Icon,
+		"sheet":    func() string { return h.assets.URL("souk.css") },
 		"avatar":   func(id catalog.PluginID) template.HTML { return ui.Avatar(string(id)) },
 		"when":     h.when,
 		"who":      h.who,
@@ -108,7 +111,7 @@ func (h *shop) category(c string) string {
 // show renders a page into the panel's layout. The content is rendered whole
 // before the first byte is sent, so that an error is never half a page.
 func (h *shop) show(w http.ResponseWriter, r *http.Request, a Actor, status int, content string, p *page) {
-	p.Actor = a
+	p.Actor, p.Isolated = a, h.o.Isolated
 	var inner, body bytes.Buffer
 	err := h.pages.ExecuteTemplate(&inner, content, p)
 	if err == nil {

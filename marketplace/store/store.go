@@ -53,6 +53,13 @@ type Options struct {
 	// Layout writes the page in the panel's own shell: its headers, the status, and
 	// the page. nil: a plain shell of the store's own, with ContentSecurityPolicy.
 	Layout func(w http.ResponseWriter, r *http.Request, p Page)
+	// Isolated puts what the pages show into a shadow root, which the panel's own style
+	// sheets do not reach: for a panel whose rules for plain elements would spoil the pages.
+	// The tokens (--souk-*, set on .souk) come in all the same, and --souk-scheme ("light",
+	// "dark") for the colours. The panel keeps what lies around the element: its width, and
+	// what is done to a whole part of the page, such as opacity or a transformation.
+	// Links to a fragment need the script. false: the panel's rules win where they apply.
+	Isolated bool
 	// Hosts are the names by which the panel is reached, without port:
 	// "panel.example.org", or ".example.org" for every name below it. Requests
 	// for any other name are refused, because a page of an attacker can point its

@@ -30,7 +30,7 @@ var assetFiles = []struct {
 	parts           []string
 }{
 	{"souk.css", "text/css; charset=utf-8", []string{
-		"css/tokens.css", "css/base.css", "css/frame.css", "css/forms.css", "css/browse.css", "css/states.css", "css/detail.css",
+		"css/tokens.css", "css/base.css", "css/isolated.css", "css/frame.css", "css/forms.css", "css/browse.css", "css/states.css", "css/detail.css",
 		"css/plan.css", "css/operation.css", "css/tables.css", "css/machine.css", "css/policy.css", "css/community.css", "css/compare.css", "css/small.css",
 	}},
 	{"souk.js", "text/javascript; charset=utf-8", []string{"souk.js"}},

@@ -4,6 +4,14 @@
 // parsed by XMLHttpRequest's responseType "document", which runs no script and is
 // no sink of Trusted Types, so that the strictest policy holds.
 
+// inside returns what the parts of a page are in: the document, or the shadow root of
+// isolated mode, which in a fetched document is a plain template still.
+function inside(doc) {
+  const host = doc.getElementById('souk');
+  return host?.shadowRoot ?? host?.querySelector(':scope > template[shadowrootmode]')?.content ?? doc;
+}
+const root = inside(document);
+
 const SKELETON_AFTER = 200; // ms before a placeholder shows
 const TYPING = 250; // ms after the last key before a search
 const AGAIN = 400; // ms between two refreshes of a page
@@ -13,21 +21,21 @@ function page(method, url, body) {
     const x = new XMLHttpRequest();
     x.open(method, url);
     x.responseType = 'document';
-    x.onload = () => (x.response ? resolve({ doc: x.response, url: x.responseURL }) : reject(new Error('not a page')));
+    x.onload = () => (x.response ? resolve(inside(x.response)) : reject(new Error('not a page')));
     x.onerror = () => reject(new Error('not reached'));
     x.send(body);
   });
 }
 
 function say(text) {
-  const status = document.getElementById('souk-status');
+  const status = root.getElementById('souk-status');
   if (status) status.textContent = text;
 }
 
 // swap puts an element of a fetched page in the place of ours, keeping the focus.
 function swap(old, fresh) {
   if (!fresh || old.isEqualNode(fresh)) return;
-  const at = old.contains(document.activeElement) ? [...old.querySelectorAll('a,button,input,summary')].indexOf(document.activeElement) : -1;
+  const at = old.contains(root.activeElement) ? [...old.querySelectorAll('a,button,input,summary')].indexOf(root.activeElement) : -1;
   const open = [...old.querySelectorAll('details')].map((d) => d.open);
   const node = document.importNode(fresh, true);
   [...node.querySelectorAll('details')].forEach((d, i) => { d.open = d.open || !!open[i]; });
@@ -44,8 +52,8 @@ async function refresh() {
   refreshing = 1;
   dirty = false;
   try {
-    const { doc } = await page('GET', location.href);
-    for (const old of document.querySelectorAll('[data-live]')) swap(old, doc.getElementById(old.id));
+    const doc = await page('GET', location.href);
+    for (const old of root.querySelectorAll('[data-live]')) swap(old, doc.getElementById(old.id));
   } catch { /* the next event tries again */ }
   setTimeout(() => { refreshing = 0; if (dirty) refresh(); }, AGAIN);
 }
@@ -53,12 +61,12 @@ async function refresh() {
 // A part with data-again waits for something elsewhere: it is looked at again after so
 // many ms, until it says nothing of the kind any more.
 function again() {
-  const ms = Number(document.querySelector('[data-again]')?.dataset.again);
+  const ms = Number(root.querySelector('[data-again]')?.dataset.again);
   if (ms) setTimeout(async () => { if (!document.hidden) await refresh(); again(); }, ms);
 }
 again();
 // On a narrow screen the tab that is open may lie outside; only its row is scrolled.
-const tab = document.querySelector('.souk-tabs [aria-current]');
+const tab = root.querySelector('.souk-tabs [aria-current]');
 if (tab) tab.closest('.souk-tabs').scrollLeft += tab.getBoundingClientRect().left - tab.closest('.souk-tabs').getBoundingClientRect().left - 40;
 
 // souk-live listens to what goes on while the page is visible: a hidden tab keeps
@@ -96,7 +104,7 @@ class Live extends HTMLElement {
 
   #show(op) {
     if (op.final && Date.parse(op.ended) < this.#born - 60000) return; // long over when the page was made
-    const parts = document.querySelectorAll(`[data-op="${CSS.escape(op.id)}"]`);
+    const parts = root.querySelectorAll(`[data-op="${CSS.escape(op.id)}"]`);
     let known = parts.length > 0;
     for (const part of parts) {
       if (part.dataset.mark !== op.mark) known = false;
@@ -117,7 +125,7 @@ async function consent(form, button) {
   button.disabled = true;
   const busy = setTimeout(() => button.setAttribute('aria-busy', 'true'), SKELETON_AFTER);
   try {
-    const { doc } = await page('POST', form.action, new URLSearchParams(new FormData(form)));
+    const doc = await page('POST', form.action, new URLSearchParams(new FormData(form)));
     const part = doc.querySelector('[data-dialog]');
     if (!part) throw new Error('no plan');
     const dialog = document.createElement('dialog');
@@ -154,13 +162,13 @@ async function search(form) {
   const data = new URLSearchParams([...new FormData(form)].filter(([, v]) => v));
   const url = form.action + (data.size ? `?${data}` : '');
   const id = form.dataset.search;
-  const slow = setTimeout(() => skeleton(document.getElementById(id)), SKELETON_AFTER);
+  const slow = setTimeout(() => skeleton(root.getElementById(id)), SKELETON_AFTER);
   try {
-    const { doc } = await page('GET', url);
+    const doc = await page('GET', url);
     if (mine !== asked) return;
-    swap(document.getElementById(id), doc.getElementById(id));
+    swap(root.getElementById(id), doc.getElementById(id));
     history.replaceState(null, '', url);
-    say(document.querySelector('[data-announce]')?.textContent || '');
+    say(root.querySelector('[data-announce]')?.textContent || '');
   } catch {
     if (mine === asked) location.assign(url);
   } finally {
@@ -170,14 +178,14 @@ async function search(form) {
 
 function skeleton(box) {
   const grid = box && [...box.querySelectorAll('.souk-grid')].pop();
-  const shape = document.getElementById('souk-skeleton');
+  const shape = root.getElementById('souk-skeleton');
   if (!grid || !shape) return;
   box.setAttribute('aria-busy', 'true');
   for (const section of box.querySelectorAll('section')) section.hidden = !section.contains(grid);
   grid.replaceChildren(...Array.from({ length: Math.max(4, grid.children.length) }, () => document.importNode(shape.content, true)));
 }
 
-document.addEventListener('submit', (e) => {
+root.addEventListener('submit', (e) => {
   const form = e.target;
   if (form.matches('[data-consent]')) {
     e.preventDefault();
@@ -189,12 +197,18 @@ document.addEventListener('submit', (e) => {
     for (const b of form.querySelectorAll('button')) setTimeout(() => { b.disabled = true; });
   }
 });
-document.addEventListener('input', (e) => {
+root.addEventListener('input', (e) => {
   const form = e.target.closest('[data-search]');
   if (!form) return;
   clearTimeout(typing);
   typing = setTimeout(() => search(form), e.target.matches('select') ? 0 : TYPING);
 });
+// The browser looks for the fragment of an address in the document only.
+function reveal() {
+  if (root !== document) root.getElementById(location.hash.slice(1))?.scrollIntoView();
+}
+addEventListener('hashchange', reveal);
+reveal();
 addEventListener('pageshow', (e) => {
   if (e.persisted) location.reload(); // buttons and states of a cached page are old
 });
