@@ -48,6 +48,7 @@ type Queue struct {
 // job is an operation with what is needed to do it.
 type job struct {
 	op       Operation
+	seq      uint64 // of its newest event
 	plan     *Plan
 	approval Approval
 	cancel   context.CancelCauseFunc

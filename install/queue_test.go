@@ -157,6 +157,41 @@ func TestQueueEventsResume(t *testing.T) {
 	}
 }
 
+// TestQueueTellsHowItEndedLater: the end of an operation whose events are no longer held is
+// told to who missed it.
+func TestQueueTellsHowItEndedLater(t *testing.T) {
+	t.Parallel()
+	w, q := running(t, install.QueueOptions{Events: 3})
+	p := w.plan(w.release(backup, "1.0.0"))
+	first, err := q.Submit(p, install.Approval{})
+	require.NoError(t, err)
+	await(t, q, first.ID)
+	second, err := q.Submit(p, install.Approval{}) // stale by now, and ended all the same
+	require.NoError(t, err)
+	await(t, q, second.ID)
+	third, err := q.Submit(p, install.Approval{})
+	require.NoError(t, err)
+	await(t, q, third.ID)
+	var last uint64
+	ended := map[string]install.State{}
+	for e := range q.Events(t.Context(), 1) {
+		assert.Greater(t, e.Seq, last, "in order, and nothing twice")
+		last = e.Seq
+		if e.Operation.State.Final() {
+			ended[e.Operation.ID] = e.Operation.State
+		}
+		if len(ended) == 3 {
+			break
+		}
+	}
+	assert.Equal(t, map[string]install.State{first.ID: install.StateDone, second.ID: install.StateFailed, third.ID: install.StateFailed}, ended)
+	for e := range q.Events(t.Context(), last-1) { // a control: who missed the last one only is told that only
+		assert.Equal(t, third.ID, e.Operation.ID)
+		assert.Equal(t, last, e.Seq)
+		break
+	}
+}
+
 func TestQueueCloseCancelsAndGetFindsHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -5,16 +5,19 @@ import (
 	_ "embed" // the OpenAPI document
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"mime"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/souk-dev/souk/catalog"
 	"github.com/souk-dev/souk/catalog/search"
 	"github.com/souk-dev/souk/install"
+	"github.com/souk-dev/souk/sandbox/phrase"
 )
 
 //go:embed openapi.json
@@ -47,7 +50,7 @@ func (h *shop) failJSON(w http.ResponseWriter, _ *http.Request, _ Actor, err err
 // readJSON reads a request's body, all of it, unknown fields refused.
 func readJSON(r *http.Request, v any) error {
 	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-		return fmt.Errorf("%w: the content type is not application/json", errRequest)
+		return errMedia
 	}
 	d := json.NewDecoder(r.Body)
 	d.DisallowUnknownFields()
@@ -58,6 +61,27 @@ func readJSON(r *http.Request, v any) error {
 		return fmt.Errorf("%w: more than one value", errRequest)
 	}
 	return nil
+}
+
+// apiNothing answers what no route does: 405 with what is possible where the address is
+// right and the method is not, and 404.
+func (h *shop) apiNothing(w http.ResponseWriter, r *http.Request, _ Actor) error {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+		other := r.WithContext(r.Context())
+		other.Method = method
+		if _, pattern := h.mux.Handler(other); strings.HasPrefix(pattern, method+" ") {
+			allowed = append(allowed, method)
+			if method == http.MethodGet {
+				allowed = append(allowed, http.MethodHead)
+			}
+		}
+	}
+	if len(allowed) == 0 {
+		return errNoPage
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	return errMethod
 }
 
 func (h *shop) apiDocument(w http.ResponseWriter, _ *http.Request, _ Actor) error {
@@ -102,6 +126,7 @@ type pluginsJSON struct {
 	Plugins []pluginJSON  `json:"plugins"`
 	Next    string        `json:"next"` // cursor; empty: no more
 	Total   int           `json:"total"`
+	Changed bool          `json:"changed"` // the catalogs are others than those of the page before: begin again to be sure
 	Facets  facetsJSON    `json:"facets"`
 	Catalog catalogJSON   `json:"catalog"`
 	Sources []catalogJSON `json:"sources"`
@@ -156,12 +181,14 @@ func (h *shop) catalogs() (all []catalogJSON, worst catalogJSON) {
 func (h *shop) apiPlugins(w http.ResponseWriter, r *http.Request, a Actor) error {
 	v := r.URL.Query()
 	q := h.query(v)
+	var of string
 	if c := v.Get("cursor"); c != "" {
-		n, err := strconv.Atoi(c)
-		if err != nil || n < 0 || n > maxOffset {
+		at, mark, ok := strings.Cut(c, ".")
+		n, err := strconv.Atoi(at)
+		if err != nil || !ok || n < 0 || n > maxOffset {
 			return fmt.Errorf("%w: unknown cursor", errRequest)
 		}
-		q.Offset = n
+		q.Offset, of = n, mark
 	}
 	if s := v.Get("limit"); s != "" {
 		n, err := strconv.Atoi(s)
@@ -174,14 +201,28 @@ func (h *shop) apiPlugins(w http.ResponseWriter, r *http.Request, a Actor) error
 	on := h.panel()
 	out := pluginsJSON{Plugins: []pluginJSON{}, Total: found.Total, Facets: facetsJSON{notNil(found.Categories), notNil(found.Tags)}}
 	out.Sources, out.Catalog = h.catalogs()
+	mark := shelfMark(out.Sources, found.Total)
+	out.Changed = of != "" && of != mark
 	for _, hit := range found.Hits {
 		out.Plugins = append(out.Plugins, h.pluginJSON(on, a, hit.Listing, hit.Source, hit.Stats))
 	}
 	if end := q.Offset + len(found.Hits); end < found.Total && len(found.Hits) > 0 {
-		out.Next = strconv.Itoa(end)
+		out.Next = strconv.Itoa(end) + "." + mark
 	}
 	h.writeJSON(w, http.StatusOK, out)
 	return nil
+}
+
+// shelfMark names what a page of results was cut from. It stands in the cursor, so that
+// the next page says when the catalogs have changed between: a plugin may then be missing
+// from both, or stand on both.
+func shelfMark(sources []catalogJSON, total int) string {
+	f := fnv.New64a()
+	for _, s := range sources {
+		fmt.Fprintf(f, "%q %d\n", s.Name, s.Serial)
+	}
+	fmt.Fprint(f, total)
+	return strconv.FormatUint(f.Sum64(), 36)
 }
 
 // lookUp finds the plugin of a request's path.
@@ -385,8 +426,11 @@ func (h *shop) apiHistory(w http.ResponseWriter, _ *http.Request, _ Actor) error
 	if err != nil {
 		return err
 	}
+	entries = slices.Clone(entries) // the market may hold them
 	for i := range entries {
-		entries[i].Changes = notNil(entries[i].Changes)
+		e := &entries[i]
+		e.Changes, e.Title, e.Says = notNil(e.Changes), h.said(e.Says, e.Title), phrase.Phrase{}
+		e.Error = oneLine(e.Error, maxCause)
 	}
 	generations, err := h.m.Generations()
 	if err != nil {

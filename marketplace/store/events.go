@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/souk-dev/souk/install"
@@ -19,22 +18,23 @@ const (
 	writeWait  = 30 * time.Second // for one event; a reader that takes longer is gone
 )
 
-// apiEvents streams operations as they move, as server-sent events with the number
-// of the event as its id. A client that was cut off sends Last-Event-ID and misses
-// nothing that is still remembered; ?after= does the same for a first connection.
-func (h *shop) apiEvents(w http.ResponseWriter, r *http.Request, _ Actor) error {
-	var after uint64
-	last := r.Header.Get("Last-Event-ID")
-	if last == "" {
-		last = r.URL.Query().Get("after")
+// apiEvents streams operations as they move, as server-sent events. The id of one is the
+// run of the storefront and the number of the event. A client that was cut off sends
+// Last-Event-ID and misses no state that an operation ended in; ?after= does the same for
+// a first connection. One that comes with an id of another run, because the panel was
+// started again, is first told to forget what it knows: event "reset"; what was going on
+// then is found by its id in the history. What this run knows follows.
+func (h *shop) apiEvents(w http.ResponseWriter, r *http.Request, a Actor) error {
+	after, foreign, err := h.streams.after(r)
+	if err != nil {
+		return err
 	}
-	if last != "" {
-		n, err := strconv.ParseUint(last, 10, 64)
-		if err != nil {
-			return fmt.Errorf("%w: the last event's id is not a number", errRequest)
-		}
-		after = n
+	end, err := h.streams.open(a.Name)
+	if err != nil {
+		w.Header().Set("Retry-After", "60")
+		return err
 	}
+	defer end()
 	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
 	events := make(chan install.Event)
 	done := make(chan struct{})
@@ -66,7 +66,13 @@ func (h *shop) apiEvents(w http.ResponseWriter, r *http.Request, _ Actor) error 
 		}
 		return control.Flush() == nil
 	}
-	if !send("retry: 2000\n\n") {
+	// The id alone is no event, but the browser remembers it: one that is cut off before
+	// anything happened says which run of the panel it knows.
+	hello := fmt.Sprintf("retry: 2000\nid: %s\n\n", h.streams.id(after))
+	if foreign {
+		hello += fmt.Sprintf("id: %s\nevent: reset\ndata: {}\n\n", h.streams.id(0))
+	}
+	if !send(hello) {
 		return nil
 	}
 	tick := time.NewTicker(heartbeat)
@@ -79,7 +85,7 @@ func (h *shop) apiEvents(w http.ResponseWriter, r *http.Request, _ Actor) error 
 				h.o.Log.Error("event does not encode", "error", err)
 				return nil
 			}
-			if !send(fmt.Sprintf("id: %d\nevent: operation\ndata: %s\n\n", e.Seq, b)) {
+			if !send(fmt.Sprintf("id: %s\nevent: operation\ndata: %s\n\n", h.streams.id(e.Seq), b)) {
 				return nil
 			}
 		case <-tick.C:

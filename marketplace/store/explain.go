@@ -29,6 +29,9 @@ var (
 	errRequest     = errors.New("malformed request")
 	errHub         = errors.New("the hub does not answer")
 	errNoMatch     = errors.New("no If-Match")
+	errMethod      = errors.New("no such method here")
+	errMedia       = errors.New("the content type is not application/json")
+	errStreams     = errors.New("too many streams of events")
 )
 
 // problem is an error in words, as RFC 9457 wants it, with what to do next.
@@ -70,6 +73,9 @@ var explanations = []struct {
 	{errChanged, "changed", http.StatusPreconditionFailed},
 	{errNoMatch, "nomatch", http.StatusPreconditionRequired},
 	{errNoPage, "page", http.StatusNotFound},
+	{errMethod, "method", http.StatusMethodNotAllowed},
+	{errMedia, "media", http.StatusUnsupportedMediaType},
+	{errStreams, "streams", http.StatusServiceUnavailable},
 	{errHub, "hub", http.StatusBadGateway},
 	{install.ErrInDoubt, "doubt", http.StatusServiceUnavailable},
 	{install.ErrCorrupt, "corrupt", http.StatusServiceUnavailable},

@@ -156,6 +156,7 @@ func TestEventsResume(t *testing.T) {
 	m.Past = []install.Event{event(1, install.StateQueued), event(2, install.StateDownloading), event(3, install.StateVerifying)}
 	server := httptest.NewServer(shop(t, m, admin))
 	t.Cleanup(server.Close)
+	latest := ""
 	read := func(last string, n int) []string {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
@@ -171,13 +172,16 @@ func TestEventsResume(t *testing.T) {
 		var ids []string
 		for lines := bufio.NewScanner(res.Body); len(ids) < n && lines.Scan(); {
 			if id, ok := strings.CutPrefix(lines.Text(), "id: "); ok {
-				ids = append(ids, id)
+				latest = id
+			} else if lines.Text() == "event: operation" {
+				_, number, _ := strings.Cut(latest, "-")
+				ids = append(ids, number)
 			}
 		}
 		return ids
 	}
 	assert.Equal(t, []string{"1", "2"}, read("", 2))
-	assert.Equal(t, []string{"3"}, read("2", 1))
+	assert.Equal(t, []string{"3"}, read(latest, 1))
 	assert.Equal(t, http.StatusBadRequest, get(shop(t, m, admin), "/plugins/api/v1/events", "Last-Event-ID", "x").Code)
 }
 
@@ -202,8 +206,8 @@ func TestEventsCarryWords(t *testing.T) {
 		m.More = make(chan install.Event)
 		m.Past = []install.Event{event(7, install.StateDownloading)}
 		go func() { m.More <- event(8, install.StateDone) }()
-		body := get(shop(t, m, admin), "/plugins/api/v1/events?after=6").Body.String()
-		for _, s := range []string{"id: 7\nevent: operation\ndata: {", `"word":"Downloading 50%"`, `"percent":50`, "id: 8", `"final":true`} {
+		body := get(shop(t, m, admin), "/plugins/api/v1/events").Body.String()
+		for _, s := range []string{"-7\nevent: operation\ndata: {", `"word":"Downloading 50%"`, `"percent":50`, "-8\nevent", `"final":true`} {
 			assert.Contains(t, body, s)
 		}
 	})

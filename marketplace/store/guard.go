@@ -29,9 +29,16 @@ func (h *shop) url(parts ...string) string {
 	return b.String()
 }
 
+// route is a pattern below BasePath and the right that it asks for.
+type route struct {
+	pattern string
+	need    right
+}
+
 // handle registers a route of somebody who needs a right, and says how its errors
 // are written.
 func (h *shop) handle(pattern string, need right, f action, fail func(http.ResponseWriter, *http.Request, Actor, error)) {
+	h.routed = append(h.routed, route{pattern, need})
 	method, path, found := strings.Cut(pattern, " ")
 	if !found {
 		method, path = "", pattern
@@ -90,9 +97,14 @@ func (h *shop) hostAllowed(host string) bool {
 	return false
 }
 
-// refuseHost answers in plain text: nothing of the panel is shown to a stranger.
+// refuseHost answers in plain text, or as a problem below api/: nothing of the panel is
+// shown to a stranger.
 func (h *shop) refuseHost(w http.ResponseWriter, r *http.Request) {
 	h.o.Log.Warn("request for a host that is not listed", "host", r.Host, "hint", "add it to store.Options.Hosts")
+	if strings.HasPrefix(r.URL.Path, h.url("api/")) {
+		h.failJSON(w, r, Actor{}, errHost)
+		return
+	}
 	p := h.explain(errHost)
 	http.Error(w, p.Title+"\n\n"+p.Detail+"\n"+p.Next, p.Status)
 }

@@ -102,6 +102,8 @@ type shop struct {
 	// setting is held while settings are compared and changed; all languages share it.
 	setting *sync.Mutex
 	wholes  *wholeShelf
+	streams *streams
+	routed  []route
 }
 
 var _ http.Handler = (*Handler)(nil)
@@ -139,9 +141,9 @@ func New(m Market, o Options) (*Handler, error) {
 		return nil, fmt.Errorf("store: %w", err)
 	}
 	prose, images, health, sender := ui.NewProse(), newPictures(), new(healthBook), new(ui.Sender)
-	setting, wholes := new(sync.Mutex), new(wholeShelf)
+	setting, wholes, streams := new(sync.Mutex), new(wholeShelf), newStreams()
 	for _, lang := range append(ui.Languages(), ui.PseudoLong, ui.PseudoRight) {
-		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, sender: sender, health: health, setting: setting, wholes: wholes}
+		s := &shop{m: m, o: o, assets: assets, mux: http.NewServeMux(), origin: http.NewCrossOriginProtection(), prose: prose, images: images, sender: sender, health: health, setting: setting, wholes: wholes, streams: streams}
 		if s.text, err = ui.NewMessages(lang); err != nil {
 			return nil, fmt.Errorf("store: %w", err)
 		}
@@ -253,7 +255,7 @@ func (h *shop) routes() {
 		api("DELETE api/v1/account/link", mayAdminister, h.apiUnlink)
 		api("GET api/v1/recommendations", mayView, h.apiTips)
 	}
-	api("api/", mayView, func(http.ResponseWriter, *http.Request, Actor) error { return errNoPage })
+	api("api/", mayView, h.apiNothing)
 
 	h.mux.Handle("GET "+h.url("assets/"), h.assets)
 }
@@ -263,6 +265,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "same-origin")
+	header.Set("X-Frame-Options", "SAMEORIGIN") // the policy of the default shell says it too; a Layout may have none
 	s := h.shop(r)
 	if !s.hostAllowed(r.Host) {
 		s.refuseHost(w, r)

@@ -95,6 +95,10 @@ class Live extends HTMLElement {
       this.#last = e.lastEventId;
       this.#show(JSON.parse(e.data));
     });
+    this.#source.addEventListener('reset', (e) => { // the panel was started again
+      this.#last = e.lastEventId;
+      refresh();
+    });
   }
 
   #stop() {
