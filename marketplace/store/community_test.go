@@ -27,7 +27,7 @@ func TestNoHubNoTrace(t *testing.T) {
 	h := shop(t, newMarket(), admin)
 	with := shop(t, newMarket(), admin, newHub().In)
 	for _, path := range []string{"", "?q=back", "p/acme/backup", "p/acme/backup/versions", "p/acme/backup/security", "installed", "updates", "history", "settings", "operations/t3"} {
-		page := get(h, "/plugins/"+path).Body.String()
+		page := strings.ReplaceAll(get(h, "/plugins/"+path).Body.String(), "GitHub", "")
 		for _, s := range []string{" hub", "Hub", "souk-review", "/reviews", "Review", "Account", "account/", "Report this", "For you", "data-again"} {
 			assert.False(t, strings.Contains(page, s), "%s: %s", path, s)
 		}

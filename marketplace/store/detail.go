@@ -277,18 +277,6 @@ func (h *shop) signers(p catalog.Publisher) []string {
 	return out
 }
 
-// signer writes an identity for people.
-func (h *shop) signer(id string) string {
-	if key, ok := strings.CutPrefix(id, "key:"); ok {
-		return h.text.T("signer.key", key[:min(len(key), 16)])
-	}
-	if who, ok := strings.CutPrefix(id, "keyless:"); ok {
-		issuer, subject, _ := strings.Cut(who, "#")
-		return h.text.T("signer.keyless", oneLine(subject, 200), oneLine(issuer, 200))
-	}
-	return h.text.T("signer.unknown")
-}
-
 // web reports whether an address by a publisher may be a link.
 func web(url string) bool {
 	return strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "http://")

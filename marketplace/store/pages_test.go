@@ -92,7 +92,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 		{"versions", "p/acme/mailer/versions", none, []string{"2.1.0", "Taken back", "data loss on upgrade", "Faster by a third", "Switch to this version"}, nil},
 		{"dependencies", "p/acme/backup/dependencies", none, []string{"Object Storage", "^2.0", "Installed: 2.1.0", "Optional"}, nil},
 		{"dependencies, none", "p/kiln/redis/dependencies", none, []string{"It stands alone"}, nil},
-		{"security", "p/acme/mailer/security", advisory(catalog.ActionDisable), []string{"release.yml@refs/heads/main", "sha256:", "SA-7", "Stopped", "concerns the installed version"}, nil},
+		{"security", "p/acme/mailer/security", advisory(catalog.ActionDisable), []string{"acme/mailer on GitHub, by its workflow release.yml at main", "sha256:", "SA-7", "Stopped", "concerns the installed version"}, nil},
 		{"installed", "installed", none, []string{"Running", "Not healthy", "connection refused", "Not known", "came along"}, nil},
 		{"installed, none", "installed", nothing, []string{"No plugins yet", "Browse"}, nil},
 		{"installed, revoked", "installed", advisory(catalog.ActionDisable), []string{"Stopped by advisory SA-7"}, nil},
