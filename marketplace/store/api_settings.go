@@ -185,7 +185,7 @@ func (h *shop) sourcesJSON() []sourceJSON {
 
 func (h *shop) apiSettings(w http.ResponseWriter, _ *http.Request, a Actor) error {
 	c := h.settingsPage(a)
-	out := settingsJSON{Holds: []holdJSON{}, Sources: h.sourcesJSON(), Actor: actorJSON{a.Name, a.View, a.Install, a.ApproveRisky, a.Administer}}
+	out := settingsJSON{Holds: []holdJSON{}, Sources: h.sourcesJSON(), Actor: actorJSON(a)}
 	out.Updates, _ = h.updatesSettingsOf()
 	for _, x := range c.Holds {
 		out.Holds = append(out.Holds, holdJSON{x.Plugin, x.Version, x.Pin, x.By, x.At, x.Until, x.Why})

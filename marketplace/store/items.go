@@ -127,7 +127,7 @@ func (h *shop) again(op install.Operation) (c install.Change, ok bool) {
 		return c, false
 	}
 	steps := h.steps(op)
-	along := func(install.HistoryStep) bool { return false } // came as a dependency
+	var along func(install.HistoryStep) bool // came as a dependency
 	if p, err := h.m.PlanByID(op.Plan); err == nil && op.Plan != "" {
 		if p.Rollback != 0 {
 			return install.Change{Rollback: p.Rollback}, true
