@@ -46,6 +46,16 @@
 // panel's own scopes, the lines of an operation's log and the causes of errors, which are
 // English; titles in a history that was written before their facts were kept, too.
 //
+// # Native and isolated
+//
+// Pages take the look of the panel from tokens, custom properties that its style sheet sets
+// on .souk: --souk-color-bg, -surface, -fg, -muted, -border, -accent, -on-accent, -ok, -warn
+// and -danger, --souk-font, --souk-radius and --souk-space. Native pages also follow its
+// rules, which are all stronger than the store's. With [Options.Isolated] pages are within a
+// shadow root that the parser makes, without script: rules for elements and classes stay out,
+// nothing is inherited, sizes of text are the reader's and not the panel's. Fragments of
+// addresses and what the panel does to the elements around are as Options says.
+//
 // # What a hub adds
 //
 // With [Options.Community] there are reviews, reports, suggestions and, in the settings,
