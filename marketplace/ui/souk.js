@@ -209,7 +209,10 @@ root.addEventListener('input', (e) => {
 });
 // The browser looks for the fragment of an address in the document only.
 function reveal() {
-  if (root !== document) root.getElementById(location.hash.slice(1))?.scrollIntoView();
+  if (root === document) return;
+  let id = location.hash.slice(1);
+  try { id = decodeURIComponent(id); } catch { /* as it stands */ }
+  root.getElementById(id)?.scrollIntoView();
 }
 addEventListener('hashchange', reveal);
 reveal();
