@@ -31,6 +31,7 @@ var (
 	errNoMatch     = errors.New("no If-Match")
 	errMethod      = errors.New("no such method here")
 	errMedia       = errors.New("the content type is not application/json")
+	errSlow        = errors.New("the body of the request takes too long")
 	errStreams     = errors.New("too many streams of events")
 )
 
@@ -75,6 +76,7 @@ var explanations = []struct {
 	{errNoPage, "page", http.StatusNotFound},
 	{errMethod, "method", http.StatusMethodNotAllowed},
 	{errMedia, "media", http.StatusUnsupportedMediaType},
+	{errSlow, "slow", http.StatusRequestTimeout},
 	{errStreams, "streams", http.StatusServiceUnavailable},
 	{errHub, "hub", http.StatusBadGateway},
 	{install.ErrInDoubt, "doubt", http.StatusServiceUnavailable},

@@ -1,12 +1,17 @@
 package store
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/souk-dev/souk/catalog"
 )
@@ -14,6 +19,9 @@ import (
 // maxBody is the most bytes of a request: a form with the consents of a plan, each
 // some hundred bytes, a few hundred of them.
 const maxBody = 256 << 10
+
+// bodyWait is how long a request's body may take to come: maxBody at 70 kbit/s.
+const bodyWait = 30 * time.Second
 
 // url is the one place where addresses are made: BasePath and the escaped parts.
 // A part may hold slashes, which stay.
@@ -61,13 +69,38 @@ func (h *shop) handle(pattern string, need right, f action, fail func(http.Respo
 			fail(w, r, actor, fmt.Errorf("%w: %w", errCrossOrigin, err))
 			return
 		}
-		if r.Body != nil {
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		if err := readBody(w, r); err != nil {
+			fail(w, r, actor, err)
+			return
 		}
 		if err := f(w, r, actor); err != nil {
 			fail(w, r, actor, err)
 		}
 	})
+}
+
+// readBody reads a request's body into memory, within maxBody and bodyWait: who sends it
+// slowly, or not at all, is not waited for.
+func readBody(w http.ResponseWriter, r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	// A server without deadlines has limits of its own, or waits longer.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyWait))
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	_ = control.SetReadDeadline(time.Time{}) // of what comes after the body: nothing, or the next request
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooBig):
+		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlow
+	case err != nil:
+		return fmt.Errorf("%w: the body ends early: %w", errRequest, err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(b))
+	return nil
 }
 
 // hostAllowed says whether a request for this Host header may be answered: see

@@ -18,6 +18,9 @@ import (
 	"github.com/souk-dev/souk/sandbox"
 )
 
+// maxTitle is the most bytes of a page's title: names of plugins stand in it.
+const maxTitle = 500
+
 //go:embed templates/*.html
 var templates embed.FS
 
@@ -115,7 +118,7 @@ func (h *shop) show(w http.ResponseWriter, r *http.Request, a Actor, status int,
 	var inner, body bytes.Buffer
 	err := h.pages.ExecuteTemplate(&inner, content, p)
 	if err == nil {
-		p.Inner = template.HTML(inner.String())
+		p.Inner = template.HTML(inOrder(inner.Bytes()))
 		err = h.pages.ExecuteTemplate(&body, "frame", p)
 	}
 	if err != nil {
@@ -130,7 +133,7 @@ func (h *shop) show(w http.ResponseWriter, r *http.Request, a Actor, status int,
 	case p.Every > 0:
 		head += template.HTML(fmt.Sprintf("<noscript><meta http-equiv=\"refresh\" content=\"%d\"></noscript>\n", int(p.Every/time.Second)))
 	}
-	out := Page{Status: status, Title: p.Title, Lang: h.text.Lang(), Dir: h.text.Dir(), Head: head, Body: template.HTML(body.String())}
+	out := Page{Status: status, Title: oneLine(p.Title, maxTitle), Lang: h.text.Lang(), Dir: h.text.Dir(), Head: head, Body: template.HTML(body.String())}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", h.text.Lang())
 	if h.o.Layout != nil {
@@ -148,6 +151,21 @@ func (h *shop) show(w http.ResponseWriter, r *http.Request, a Actor, status int,
 	if err := h.sender.Send(w, r, status, whole.Bytes()); err != nil {
 		h.o.Log.Debug("page not sent", "error", err) // the browser went away
 	}
+}
+
+// inOrder leaves out the characters that turn the direction of text around until the end
+// of a paragraph, U+202A to U+202E: no language needs them on a page, and a name with one
+// reads as another. Isolates and marks stay, which mixed text is written with.
+func inOrder(page []byte) []byte {
+	out := page[:0]
+	for i := 0; i < len(page); i++ {
+		if page[i] == 0xe2 && i+2 < len(page) && page[i+1] == 0x80 && page[i+2] >= 0xaa && page[i+2] <= 0xae {
+			i += 2
+			continue
+		}
+		out = append(out, page[i])
+	}
+	return out
 }
 
 // The states of a source, as catalog/mirror names them.
