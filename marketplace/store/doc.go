@@ -31,6 +31,13 @@
 // told from the history; a way back of several plugins cannot be, and is begun again from the
 // restore points. The log of an operation is kept until the panel restarts.
 //
+// # Events
+//
+// <BasePath>api/v1/events tells how operations move. The id of an event names this run of
+// the storefront: a client that was cut off goes on behind the event that it names, and one
+// that comes from an earlier run gets a "reset" first and asks again for what it shows.
+// Of an operation whose events are no longer held, the newest is told.
+//
 // # Settings
 //
 // Who may administer changes how plugins are updated: a policy in a sentence, or rules of
@@ -72,6 +79,10 @@
 //   - Texts by publishers are plain text or sanitised Markdown, those of a hub are plain
 //     text; pictures come only from the market, by digest, and only when they decode as
 //     PNG, JPEG or GIF within bounds. SVG is never served.
+//   - No text turns what follows around: U+202A to U+202E are left out of pages. The JSON
+//     has texts as they were written.
+//   - A request's body has at most 256 KiB and half a minute to come, streams of events are
+//     bounded for all and for each actor, and a reader who takes nothing is cut off.
 //   - Every error that is shown was mapped to words on purpose; anything else is
 //     "internal error" and an id that is logged with the cause.
 //
