@@ -269,7 +269,7 @@ func (c *client) allReferrers(ctx context.Context, repo string, subject verify.D
 		}
 	}
 	if len(list) > verify.MaxBundles {
-		return nil, fmt.Errorf("list referrers of %s@%s: more than %d", repo, subject.Short(), verify.MaxBundles)
+		return nil, fmt.Errorf("list referrers of %s@%s: %w", repo, subject.Short(), ErrTooManyReferrers)
 	}
 	return list, nil
 }

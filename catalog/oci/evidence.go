@@ -53,7 +53,7 @@ func (c *client) evidence(ctx context.Context, repo string, subject verify.Diges
 			return verify.Evidence{}, err
 		}
 		if e.Bundles = append(e.Bundles, found...); len(e.Bundles) > verify.MaxBundles {
-			return verify.Evidence{}, fmt.Errorf("%s has more than %d signature bundles", subject.Short(), verify.MaxBundles)
+			return verify.Evidence{}, fmt.Errorf("%s: signature bundles: %w", subject.Short(), ErrTooManyReferrers)
 		}
 	}
 	return e, nil
@@ -165,7 +165,7 @@ func (c *client) referrersAPI(ctx context.Context, repo string, subject verify.D
 			}
 		}
 		if len(all) > verify.MaxBundles {
-			return nil, fmt.Errorf("%s: more than %d", r.what, verify.MaxBundles)
+			return nil, fmt.Errorf("%s: %w", r.what, ErrTooManyReferrers)
 		}
 		next, err := NextLink(r.url, doc.header.Values("Link"))
 		if err != nil {

@@ -9,6 +9,10 @@ import (
 	"github.com/souk-dev/souk/verify"
 )
 
+// ErrTooManyReferrers is wrapped when more refers to a manifest than is read,
+// verify.MaxBundles. It does not pass by itself.
+var ErrTooManyReferrers = fmt.Errorf("more than %d", verify.MaxBundles)
+
 // Referrers is an image index that lists what refers to a manifest, as the
 // referrers API and the referrers tag schema serve it. Entries are kept as they
 // were, so that adding one loses nothing of the others.
@@ -43,7 +47,7 @@ func ParseReferrers(b []byte) (*Referrers, error) {
 // Descriptors reads the entries, at most verify.MaxBundles.
 func (r *Referrers) Descriptors() ([]catalog.OCIDescriptor, error) {
 	if len(r.Manifests) > verify.MaxBundles {
-		return nil, fmt.Errorf("%d referrers are more than %d", len(r.Manifests), verify.MaxBundles)
+		return nil, fmt.Errorf("%d referrers: %w", len(r.Manifests), ErrTooManyReferrers)
 	}
 	out := make([]catalog.OCIDescriptor, len(r.Manifests))
 	for i, raw := range r.Manifests {

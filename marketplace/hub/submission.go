@@ -37,7 +37,7 @@ func Transitions() map[State][]State {
 		StateNeedsChanges: {StateSubmitted, StateWithdrawn},
 		StateRejected:     {StateInReview}, // an appeal was granted; what is rejected was scanned
 		StateInReview:     {StateInReview, StateApproved, StateNeedsChanges, StateRejected, StateWithdrawn},
-		StateApproved:     {StatePublished, StateRejected},
+		StateApproved:     {StatePublished, StateRejected, StateInReview, StateNeedsChanges}, // approvals count no more; too much was pushed about it
 		StatePublished:    {StateYanked, StateWithdrawn},
 		StateYanked:       {StatePublished, StateWithdrawn},
 		StateWithdrawn:    {},

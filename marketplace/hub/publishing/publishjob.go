@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/souk-dev/souk/catalog"
+	"github.com/souk-dev/souk/catalog/oci"
 	"github.com/souk-dev/souk/catalog/publish"
 	"github.com/souk-dev/souk/marketplace/hub"
 	"github.com/souk-dev/souk/verify"
@@ -44,6 +46,9 @@ func (s *Service) publishJob(ctx context.Context, j hub.Job) error {
 	}
 	to, from := s.public(sub.Plugin), s.staging(sub.Plugin)
 	if err := s.o.Registry.Copy(ctx, to, from, publish.Tag(sub.Version), staged.release.Digest); err != nil {
+		if errors.Is(err, oci.ErrTooManyReferrers) {
+			return s.unpublishable(ctx, j, sub, &faultError{RuleArtifact, err})
+		}
 		return later(j, fmt.Errorf("copy %s: %w", sub.Ref(), err))
 	}
 	subject := catalog.Descriptor{MediaType: catalog.TypeManifest, Digest: staged.release.Digest, Size: int64(len(staged.evidence.Manifest))}
@@ -87,7 +92,8 @@ func (s *Service) approved(ctx context.Context, id string) (sub hub.Submission, 
 	return sub, who, err
 }
 
-// unpublishable rejects what can no longer be published as it was approved.
+// unpublishable rejects what can no longer be published as it was approved, or says what
+// its publisher has to change.
 func (s *Service) unpublishable(ctx context.Context, j hub.Job, was hub.Submission, err error) error {
 	fault := (*faultError)(nil)
 	if !errors.As(err, &fault) {
@@ -104,13 +110,21 @@ func (s *Service) unpublishable(ctx context.Context, j hub.Job, was hub.Submissi
 		} else if p.State != hub.PublisherActive {
 			reason = sub.Publisher + " was suspended before it was published"
 		}
-		return s.move(ctx, tx, hub.SystemActor(j.Kind), &sub, hub.StateRejected, reason)
+		to := hub.StateRejected
+		if errors.Is(fault, oci.ErrTooManyReferrers) { // its publisher pushed them, and can push the package anew
+			to, reason = hub.StateNeedsChanges, clip("more signatures and statements were pushed about it than anybody reads; pack and push it again without them: "+fault.Error())
+		}
+		return s.move(ctx, tx, hub.SystemActor(j.Kind), &sub, to, reason)
 	})
 }
 
 // attest signs the review and keeps it. When another process was faster, its is taken.
 func (s *Service) attest(ctx context.Context, sub hub.Submission) (hub.Submission, error) {
 	p, err := inView(ctx, s, func(tx hub.Tx) (ReviewPredicate, error) { return s.predicate(ctx, tx, sub) })
+	fewer := (*fewerError)(nil)
+	if errors.As(err, &fewer) {
+		return s.reviewAgain(ctx, sub, fewer)
+	}
 	if err != nil {
 		return sub, err
 	}
@@ -132,6 +146,25 @@ func (s *Service) attest(ctx context.Context, sub hub.Submission) (hub.Submissio
 	})
 }
 
+// fewerError says that approvals do not count any more: their reviewers left the staff, were
+// suspended, or now have to do with the publisher.
+type fewerError struct{ left, needs int }
+
+func (e *fewerError) Error() string {
+	return fmt.Sprintf("waits for reviewers again: %d of the %d approvals that it needs still count", e.left, e.needs)
+}
+
+// reviewAgain puts what was approved back before reviewers.
+func (s *Service) reviewAgain(ctx context.Context, was hub.Submission, why error) (hub.Submission, error) {
+	return inUpdate(ctx, s, func(tx hub.Tx) (hub.Submission, error) {
+		sub, same, err := stillAt(ctx, tx, was, hub.StateApproved)
+		if err != nil || !same || sub.Bundle != "" {
+			return sub, err
+		}
+		return sub, s.move(ctx, tx, hub.SystemActor(hub.JobPublish), &sub, hub.StateInReview, why.Error())
+	})
+}
+
 // predicate says by whom and by what rule a submission was approved.
 func (s *Service) predicate(ctx context.Context, tx hub.Tx, sub hub.Submission) (ReviewPredicate, error) {
 	p := ReviewPredicate{
@@ -143,15 +176,20 @@ func (s *Service) predicate(ctx context.Context, tx hub.Tx, sub hub.Submission) 
 	if err != nil {
 		return p, err
 	}
-	for _, r := range approvals(reviews, sub) {
+	counted, err := standing(ctx, tx, approvals(reviews, sub), sub)
+	if err != nil {
+		return p, err
+	}
+	automatic := slices.ContainsFunc(counted, func(r hub.Review) bool { return r.Reviewer == "" })
+	if need := max(1, sub.Needs); len(counted) < need && !automatic {
+		return p, &fewerError{len(counted), need}
+	}
+	for _, r := range counted {
 		by := ReviewedBy{Reviewer: r.Reviewer, Time: r.Created}
 		if r.Reviewer == "" {
 			p.Policy.Automatic, by.Text = true, r.Text
 		}
 		p.Reviews = append(p.Reviews, by)
-	}
-	if len(p.Reviews) == 0 {
-		return p, fmt.Errorf("%s is approved by nobody", sub.Ref())
 	}
 	scans, err := scansOf(ctx, tx, sub)
 	for _, c := range scans {

@@ -194,20 +194,20 @@ func (s *Service) Decide(ctx context.Context, a hub.Actor, id string, d Decision
 		if err != nil {
 			return err
 		}
-		n, err := standing(ctx, tx, approvals(all, *sub), *sub)
+		counted, err := standing(ctx, tx, approvals(all, *sub), *sub)
 		if err != nil {
 			return err
 		}
-		if n < max(1, sub.Needs) {
-			return s.move(ctx, tx, a, sub, hub.StateInReview, fmt.Sprintf("%d of %d reviewers approved", n, sub.Needs))
+		if len(counted) < max(1, sub.Needs) {
+			return s.move(ctx, tx, a, sub, hub.StateInReview, fmt.Sprintf("%d of %d reviewers approved", len(counted), sub.Needs))
 		}
 		return s.approve(ctx, tx, a, sub, "approved by review")
 	})
 }
 
-// standing counts the approvals of those who are still reviewers, and neither belong to
+// standing returns the approvals of those who are still reviewers, and neither belong to
 // the publisher nor are about to.
-func standing(ctx context.Context, tx hub.Tx, all []hub.Review, sub hub.Submission) (n int, err error) {
+func standing(ctx context.Context, tx hub.Tx, all []hub.Review, sub hub.Submission) (out []hub.Review, err error) {
 	for _, r := range all {
 		if r.Reviewer != "" { // not the written policy
 			acc, err := tx.Accounts().Get(ctx, r.Reviewer)
@@ -215,18 +215,18 @@ func standing(ctx context.Context, tx hub.Tx, all []hub.Review, sub hub.Submissi
 				continue
 			}
 			if err != nil {
-				return 0, err
+				return nil, err
 			}
 			switch err := apart(ctx, tx, r.Created, r.Reviewer, sub.Publisher); {
 			case errors.Is(err, hub.ErrForbidden):
 				continue
 			case err != nil:
-				return 0, err
+				return nil, err
 			}
 		}
-		n++
+		out = append(out, r)
 	}
-	return n, nil
+	return out, nil
 }
 
 // apart is [hub.ErrForbidden] for who belongs to a publisher, left it lately, or is to be
