@@ -19,6 +19,7 @@ const (
 	JobProof    = "proof"    // check a publisher's proof
 	JobTransfer = "transfer" // complete a hand-over whose cooldown is over
 	JobTidy     = "tidy"     // delete what expired, hourly
+	JobGarbage  = "garbage"  // remove from the registry what nothing names; periodic
 	JobNumbers  = "numbers"  // daily figures: ranks, recommendations
 )
 

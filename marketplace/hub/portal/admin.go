@@ -145,7 +145,7 @@ func jobWords(kind string) string {
 		hub.JobValidate: "Validate a submission", hub.JobScan: "Scan a submission", hub.JobPublish: "Publish an approved release",
 		hub.JobCatalog: "Write changes into the catalog", hub.JobRenew: "Keep the catalog fresh", hub.JobFanOut: "Hand an event to its webhooks",
 		hub.JobDeliver: "Deliver a webhook", hub.JobProof: "Check a publisher’s proof", hub.JobTransfer: "Complete a hand-over",
-		hub.JobTidy: "Delete what expired", hub.JobNumbers: "Compute daily figures",
+		hub.JobTidy: "Delete what expired", hub.JobGarbage: "Remove what nothing names from the registry", hub.JobNumbers: "Compute daily figures",
 	}[kind]
 	if words == "" {
 		return kind

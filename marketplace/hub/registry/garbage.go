@@ -17,10 +17,13 @@ const writesPause = 50 * time.Millisecond
 // "garbage-collect" does: a mark and sweep over everything. Untagged manifests stay,
 // evidence is made of them. It begins in a moment in which nobody pushes, and waits for
 // one as long as ctx allows; while it runs, a push is answered 503 with Retry-After,
-// and reading goes on. Blobs that were pushed but whose manifest was not yet are removed,
-// too, so that their push must be repeated: run it at night. Only one process may serve the
-// directory then.
-func (r *Registry) CollectGarbage(ctx context.Context) error {
+// and reading goes on.
+//
+// What was written less than age ago stays, named or not: somebody is between pushing
+// the blobs and pushing the manifest that names them. 0 spares nothing. Who comes upon an
+// old blob that nothing names, and therefore does not push it, may find it gone when
+// they name it, and push again. Only one process may serve the directory then.
+func (r *Registry) CollectGarbage(ctx context.Context, age time.Duration) error {
 	tick := time.NewTicker(writesPause)
 	defer tick.Stop()
 	for !r.writes.TryLock() { // Lock would keep all who push waiting for the slowest of them
@@ -34,10 +37,32 @@ func (r *Registry) CollectGarbage(ctx context.Context) error {
 	if _, err := r.driver.Stat(ctx, "/docker/registry/v2/blobs"); errors.As(err, new(driver.PathNotFoundError)) {
 		return nil // nothing was ever pushed
 	}
-	if err := storage.MarkAndSweep(r.log.context(ctx), r.driver, r.inner, storage.GCOpts{Quiet: true}); err != nil {
+	if err := storage.MarkAndSweep(r.log.context(ctx), sparing{r.driver, r.o.Now().Add(-age), age}, r.inner, storage.GCOpts{Quiet: true}); err != nil {
 		return fmt.Errorf("collect garbage: %w", err)
 	}
 	return nil
+}
+
+// sparing is a storage whose young things cannot be deleted.
+type sparing struct {
+	driver.StorageDriver
+	since time.Time
+	age   time.Duration
+}
+
+// Delete implements [driver.StorageDriver]. A blob is a directory that came to be with
+// it, a link of a repository is a file.
+func (s sparing) Delete(ctx context.Context, path string) error {
+	if s.age > 0 {
+		info, err := s.Stat(ctx, path)
+		if err != nil {
+			return err
+		}
+		if info.ModTime().After(s.since) {
+			return nil
+		}
+	}
+	return s.StorageDriver.Delete(ctx, path)
 }
 
 // MinUploadAge is the least age of an upload that PurgeUploads removes: longer than

@@ -276,12 +276,6 @@ func (s *Server) openPublishing(ctx context.Context, k keys) error {
 	return err
 }
 
-// Periods of what the hub does to its registry.
-const (
-	purgeEvery = 12 * time.Hour
-	purgeAge   = 24 * time.Hour // an upload that nobody went on with for so long is over
-)
-
 // Run does the hub's work until ctx ends: jobs, counters, cleaning. It returns nil then.
 func (s *Server) Run(ctx context.Context) error {
 	handlers := map[string]hub.Handler{hub.JobTidy: func(ctx context.Context, _ hub.Job) error { _, err := s.Identity.Tidy(ctx); return err }}
@@ -292,13 +286,16 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	periodic := append(s.Publishing.Periodic(), s.Insight.Periodic()...)
 	periodic = append(periodic, hub.Periodic{Kind: hub.JobTidy, Every: time.Hour, Start: true})
+	if s.shelf.local != nil {
+		handlers[hub.JobGarbage] = s.garbageJob
+		periodic = append(periodic, hub.Periodic{Kind: hub.JobGarbage, Every: garbageEvery})
+	}
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	parts := []func(context.Context) error{
 		func(ctx context.Context) error { return s.Store.Work(ctx, handlers, periodic) },
 		s.Insight.Run,
-		s.purge,
 	}
 	ended := make(chan error, len(parts))
 	for _, part := range parts {
@@ -312,27 +309,6 @@ func (s *Server) Run(ctx context.Context) error {
 		stop() // one that ends takes the others along: a hub runs whole or not at all
 	}
 	return err
-}
-
-// purge removes uploads that were never completed from the registry of this process.
-func (s *Server) purge(ctx context.Context) error {
-	t := time.NewTicker(purgeEvery)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-		if s.shelf.local == nil {
-			continue
-		}
-		if n, err := s.shelf.local.PurgeUploads(ctx, purgeAge); err != nil && ctx.Err() == nil {
-			s.log.Warn("old uploads are not removed", "error", err)
-		} else if n > 0 {
-			s.log.Info("old uploads removed", "number", n)
-		}
-	}
 }
 
 // closeWait bounds what Close does at the end.
