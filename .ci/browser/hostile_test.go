@@ -16,10 +16,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// startHostile starts the example and returns its address.
-func startHostile(t *testing.T) string {
+// startExample starts an example that says where it is, and returns its address.
+func startExample(t *testing.T, variable string) string {
 	t.Helper()
-	cmd := exec.Command(need(t, "SOUK_HOSTILE"), "-addr", "127.0.0.1:0")
+	cmd := exec.Command(need(t, variable), "-addr", "127.0.0.1:0")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func (v *visitor) still(name string) []byte {
 // without, pixel by pixel, with a dialog open and without script too. The control is that
 // the same rules change native pages.
 func TestHostileStyleSheet(t *testing.T) {
-	base := startHostile(t)
+	base := startExample(t, "SOUK_HOSTILE")
 	v := newVisitor(t, "hostile", base, 1280, 2000)
 	const ready = `document.readyState === 'complete' && (document.getElementById('souk').shadowRoot || document).querySelector('h1')`
 	for _, p := range []struct{ name, path, press string }{
