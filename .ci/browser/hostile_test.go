@@ -85,3 +85,14 @@ func TestHostileStyleSheet(t *testing.T) {
 		v.do(emulation.SetScriptExecutionDisabled(false))
 	}
 }
+
+// TestIsolatedSearch: what is found while typing is put in place within the shadow root, from a
+// fetched page whose own is a plain template still.
+func TestIsolatedSearch(t *testing.T) {
+	base := startExample(t, "SOUK_HOSTILE")
+	v := newVisitor(t, "hostile-search", base, 1280, 900)
+	v.do(chromedp.Navigate(base + "/isolated/plugins/"))
+	v.truth(`document.getElementById('souk')?.shadowRoot?.querySelectorAll('.souk-card').length > 5 && customElements.get('souk-live')`, "no cards to begin with")
+	v.do(chromedp.Evaluate(`self.same = true; document.getElementById('souk').shadowRoot.querySelector('input[type=search]').focus()`, nil), chromedp.KeyEvent("redis"))
+	v.truth(`self.same && new URLSearchParams(location.search).get('q') === 'redis' && document.getElementById('souk').shadowRoot.querySelectorAll('#souk-results .souk-card').length === 1 && document.getElementById('souk').shadowRoot.getElementById('souk-status').textContent`, "the results are not put in place, or not said")
+}

@@ -47,6 +47,7 @@ const maxForm = 256 << 10
 
 // handler mounts the panel's own pages and, at /plugins/, the store.
 func (p *panel) handler() (http.Handler, error) {
+	// embed
 	shop, err := store.New(p.market, store.Options{
 		BasePath: "/plugins/",
 		Actor:    p.users.actor,
@@ -60,6 +61,7 @@ func (p *panel) handler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	// end
 	static, err := fs.Sub(web, "web")
 	if err != nil {
 		return nil, err
@@ -145,10 +147,13 @@ func (p *panel) page(w http.ResponseWriter, r *http.Request, status int, title s
 	}
 }
 
+// embed
 // storePage is the store's Layout: its pages are pages of this panel.
 func (p *panel) storePage(w http.ResponseWriter, r *http.Request, page store.Page) {
 	p.page(w, r, page.Status, page.Title, page.Head, page.Body)
 }
+
+// end
 
 func (p *panel) own(w http.ResponseWriter, r *http.Request, title, name string, data any) {
 	var body bytes.Buffer
