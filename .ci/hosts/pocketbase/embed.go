@@ -14,6 +14,8 @@ import (
 // cookieName keeps PocketBase's token for pages: its own sends a header, which only a script can.
 const cookieName = "pb_souk"
 
+type signedIn struct{} // the key of who asks, in a request's context
+
 // embed mounts the store in PocketBase's router, for those who signed in to PocketBase.
 func embed(se *core.ServeEvent, m *marketplace.Market) error {
 	shop, err := store.New(m, store.Options{Actor: actor})
@@ -21,7 +23,7 @@ func embed(se *core.ServeEvent, m *marketplace.Market) error {
 		if c, err := e.Request.Cookie(cookieName); err == nil && e.Auth == nil {
 			e.Auth, _ = e.App.FindAuthRecordByToken(c.Value, core.TokenTypeAuth) // bad or expired: nobody
 		}
-		shop.ServeHTTP(e.Response, e.Request.WithContext(context.WithValue(e.Request.Context(), cookieName, e.Auth)))
+		shop.ServeHTTP(e.Response, e.Request.WithContext(context.WithValue(e.Request.Context(), signedIn{}, e.Auth)))
 		return nil
 	})
 	return err
@@ -29,7 +31,7 @@ func embed(se *core.ServeEvent, m *marketplace.Market) error {
 
 // actor lets superusers do all, and users look.
 func actor(r *http.Request) (store.Actor, error) {
-	auth, _ := r.Context().Value(cookieName).(*core.Record)
+	auth, _ := r.Context().Value(signedIn{}).(*core.Record)
 	if auth == nil {
 		return store.Actor{}, store.ErrUnauthenticated
 	}
