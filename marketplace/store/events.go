@@ -67,12 +67,13 @@ func (h *shop) apiEvents(w http.ResponseWriter, r *http.Request, a Actor) error 
 		return control.Flush() == nil
 	}
 	// The id alone is no event, but the browser remembers it: one that is cut off before
-	// anything happened says which run of the panel it knows.
-	hello := fmt.Sprintf("retry: 2000\nid: %s\n\n", h.streams.id(after))
+	// anything happened says which run of the panel it knows. Who has to forget is given it
+	// with the word to do so, and not before.
+	hello := "retry: 2000\nid: " + h.streams.id(after) + "\n"
 	if foreign {
-		hello += fmt.Sprintf("id: %s\nevent: reset\ndata: {}\n\n", h.streams.id(0))
+		hello += "event: reset\ndata: {}\n"
 	}
-	if !send(hello) {
+	if !send(hello + "\n") {
 		return nil
 	}
 	tick := time.NewTicker(heartbeat)
