@@ -90,5 +90,5 @@
 //
 // The pages keep no state of their own beyond what is soon out of date anyway (what plugins
 // said of their health, what a plan left out), so there is nothing to store and nothing to
-// lose. Comparing plugins and publisher pages are not part of it.
+// lose. A plugin cannot be switched off without removing it: the engine has no such change.
 package store
