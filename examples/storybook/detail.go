@@ -53,6 +53,11 @@ func detailStories() []story {
 			r.Manifest.Permissions = append(r.Manifest.Permissions, storetest.Ask(sandbox.KindExec, "/usr/bin/tar", "To pack faster.", true), storetest.Ask(sandbox.KindNetOut, "*:*", "", true))
 		}))},
 		story{ID: "permissions-none", Name: "Asks for nothing", Path: "p/lumen/theme-dusk/permissions"},
+		story{ID: "screenshot", Name: "The first screenshot", Path: backup + "/screenshots/1"},
+		story{ID: "screenshot-last", Name: "The last screenshot", Path: backup + "/screenshots/2"},
+		story{ID: "screenshot-only", Name: "The only screenshot, with no caption", Path: backup + "/screenshots/1", Set: with(release("acme/backup", func(r *catalog.Release) {
+			r.Manifest.Screenshots = []catalog.Screenshot{{File: "shots/1.png", Alt: r.Manifest.Screenshots[0].Alt}}
+		}))},
 		story{ID: "versions", Name: "Versions", Path: mailer + "/versions", Set: with(listed("acme/mailer", func(p *catalog.Plugin) {
 			old := p.Releases[2]
 			old.Version, old.State, old.Reason = "1.8.0", catalog.Withdrawn, "leaks passwords into the log"

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/souk-dev/souk/catalog"
@@ -38,7 +39,8 @@ type detailPage struct {
 	MayReport     bool
 }
 
-type shot struct{ URL, Alt, Caption string }
+// shot is a screenshot: its picture, and the page that shows it large.
+type shot struct{ URL, Alt, Caption, Page string }
 
 // rule is a permission in words.
 type rule struct {
@@ -185,7 +187,8 @@ func (h *shop) describe(on panel, a Actor, p catalog.Plugin) detailPage {
 	}
 	for _, s := range m.Screenshots {
 		if b, ok := blob(d.Release, s.File); ok {
-			d.Shots = append(d.Shots, shot{h.mediaURL(d.Release.Ref, b), s.Alt, s.Caption})
+			n := strconv.Itoa(len(d.Shots) + 1)
+			d.Shots = append(d.Shots, shot{h.mediaURL(d.Release.Ref, b), s.Alt, s.Caption, h.url("p", p.ID.Publisher(), p.ID.Name(), "screenshots", n)})
 		}
 	}
 	d.Rules = h.rules(m, d.Standing.Here)

@@ -185,6 +185,7 @@ func (h *shop) routes() {
 	page("GET p/{publisher}/{name}", mayView, h.detail)
 	page("GET p/{publisher}/{name}/{tab}", mayView, h.detail)
 	page("GET p/{publisher}/{name}/health", mayView, h.healthOf)
+	page("GET p/{publisher}/{name}/screenshots/{n}", mayView, h.gallery)
 	page("GET media/{publisher}/{name}/{version}/{title...}", mayView, h.media)
 	page("GET compare", mayView, h.comparePage)
 	page("GET publishers/{publisher}", mayView, h.publisher)
