@@ -31,7 +31,6 @@ func problemStories() []story {
 		story{ID: "problem-origin", Name: "A request of another website", Path: "plans", Form: ask, Status: 403, Header: http.Header{"Sec-Fetch-Site": {"cross-site"}}},
 		story{ID: "problem-host", Name: "A name that is not the panel's", Status: 421, Host: "attacker.example", Plain: true},
 		story{ID: "problem-request", Name: "A request that makes no sense", Path: "plans", Form: form("do", "dance", "plugin", "acme/backup"), Status: 400},
-		story{ID: "problem-method", Name: "A form sent to a page that takes none", Path: "installed", Form: form("do", "dance"), Status: 405},
 		story{ID: "problem-toobig", Name: "Too large a request", Path: "hold", Form: form("plugin", "acme/mailer", "why", strings.Repeat("a", 300<<10)), Status: 413},
 		story{ID: "problem-late", Name: "Too late to cancel", Path: "operations/t9/cancel", Form: form(), Status: 409, Set: with(running(install.StateStarting, 0), func(m *storetest.Market) {
 			m.CancelErr = fmt.Errorf("operation t9: %w", install.ErrTooLate)

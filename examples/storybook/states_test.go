@@ -125,6 +125,8 @@ var notShown = map[string]string{
 	"problem.conflict.detail": "a conflict has a summary of its own",
 	"account.unlink.unnamed":  "a hub that names no account is not one that is published",
 	"problem.nomatch.title":   "of the JSON interface alone", "problem.nomatch.detail": "of the JSON interface alone", "problem.nomatch.next": "of the JSON interface alone",
+	"problem.method.title": "of the JSON interface alone", "problem.method.detail": "of the JSON interface alone", "problem.method.next": "of the JSON interface alone",
+	"problem.slow.title": "a book sends whole requests", "problem.slow.detail": "a book sends whole requests", "problem.slow.next": "a book sends whole requests",
 	"problem.media.title": "of the JSON interface alone", "problem.media.detail": "of the JSON interface alone", "problem.media.next": "of the JSON interface alone",
 	"problem.streams.title": "of the JSON interface alone", "problem.streams.detail": "of the JSON interface alone", "problem.streams.next": "of the JSON interface alone",
 	"problem.internal.next": "its argument is another one each time; the story is problem-internal",
