@@ -74,8 +74,14 @@ func TestHostileStyleSheet(t *testing.T) {
 			}
 			return v.still(kind + "-" + p.name)
 		}
-		plain := see("isolated-plain")
-		assert.True(t, bytes.Equal(plain, see("isolated")), "%s: the hostile rules show; see SOUK_OUT/screens", p.name)
+		plain, same := see("isolated-plain"), false
+		for tries := 0; tries < 3 && !same; tries++ { // a machine that is busy draws late; rules that show, show each time
+			if tries > 0 {
+				plain = see("isolated-plain")
+			}
+			same = bytes.Equal(plain, see("isolated"))
+		}
+		assert.True(t, same, "%s: the hostile rules show; see SOUK_OUT/screens", p.name)
 		assert.False(t, bytes.Equal(see("native-plain"), see("native")), "%s: the rules change nothing, so that isolation proves nothing", p.name)
 		if p.press != "" {
 			continue

@@ -45,15 +45,17 @@ function swap(old, fresh) {
 
 let refreshing = 0;
 let dirty = false;
+let asking = 0; // forms that wait for their plan: what they stand in stays in place until then
 
 // refresh fetches the page that is shown and swaps its live parts.
 async function refresh() {
-  if (refreshing) { dirty = true; return; }
+  if (refreshing || asking) { dirty = true; return; }
   refreshing = 1;
   dirty = false;
   try {
     const doc = await page('GET', location.href);
-    for (const old of root.querySelectorAll('[data-live]')) swap(old, doc.getElementById(old.id));
+    if (asking) dirty = true;
+    else for (const old of root.querySelectorAll('[data-live]')) swap(old, doc.getElementById(old.id));
   } catch { /* the next event tries again */ }
   setTimeout(() => { refreshing = 0; if (dirty) refresh(); }, AGAIN);
 }
@@ -126,6 +128,7 @@ customElements.define('souk-live', Live);
 
 // A form with data-consent shows the plan it leads to in a dialog over the page.
 async function consent(form, button) {
+  asking++;
   button.disabled = true;
   const busy = setTimeout(() => button.setAttribute('aria-busy', 'true'), SKELETON_AFTER);
   try {
@@ -154,6 +157,8 @@ async function consent(form, button) {
     clearTimeout(busy);
     button.removeAttribute('aria-busy');
     button.disabled = false;
+    asking--;
+    if (dirty) refresh();
   }
 }
 
