@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -30,8 +31,9 @@ const documentURL = "https://souk.dev/store.json"
 // document is the OpenAPI document as a test holds requests and answers to it. Unlike the
 // document, the test lets an answer have nothing besides what is described.
 type document struct {
-	raw map[string]any
-	c   *jsonschema.Compiler
+	raw       map[string]any
+	c         *jsonschema.Compiler
+	compiling *sync.Mutex // the compiler is for one goroutine
 }
 
 func readDocument(t *testing.T, h http.Handler) document {
@@ -40,7 +42,7 @@ func readDocument(t *testing.T, h http.Handler) document {
 	require.Equal(t, http.StatusOK, w.Code)
 	v, err := jsonschema.UnmarshalJSON(w.Body)
 	require.NoError(t, err)
-	d := document{v.(map[string]any), jsonschema.NewCompiler()}
+	d := document{v.(map[string]any), jsonschema.NewCompiler(), new(sync.Mutex)}
 	d.c.DefaultDraft(jsonschema.Draft2020)
 	d.c.AssertFormat()
 	closeObjects(d.raw["components"])
@@ -81,7 +83,9 @@ func (d document) holds(b []byte, place ...string) error {
 	for i, p := range place {
 		place[i] = strings.NewReplacer("~", "~0", "/", "~1").Replace(p)
 	}
+	d.compiling.Lock()
 	s, err := d.c.Compile(documentURL + "#/" + (&url.URL{Path: strings.Join(place, "/")}).EscapedPath())
+	d.compiling.Unlock()
 	if err != nil {
 		return err
 	}
